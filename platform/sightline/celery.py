@@ -1,0 +1,63 @@
+"""The Celery app: wake-ups only. A message names a queue, never a job."""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
+
+PREPARE = "prepare"
+RUN_NEXT = "sightline.run_next"
+
+
+def queue_name(kind: str, tag: str) -> str:
+    return f"{kind}.{tag}"
+
+
+def probation_queue(tag: str) -> str:
+    """Where suspects of a model tag wait to run alone."""
+    return f"probation.{tag}"
+
+
+def _broker_url() -> str:
+    return settings.REDIS_URL.replace("unix://", "redis+socket://", 1)
+
+
+app = Celery("sightline", set_as_current=True)
+app.conf.update(
+    broker_url=_broker_url(),
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        # A wake-up that is delivered twice is dropped by the claim, and the sweeper replaces a lost one: the
+        # broker's own redelivery has nothing to add.
+        "visibility_timeout": 6 * 3600,
+        "queue_order_strategy": "priority",
+        "priority_steps": [0],
+        "health_check_interval": 10,
+        "socket_keepalive": not settings.REDIS_URL.startswith("unix"),
+        "socket_timeout": settings.REDIS_TIMEOUT_S,
+        "socket_connect_timeout": settings.REDIS_TIMEOUT_S,
+    },
+    task_publish_retry=True,
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0},
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    result_backend=None,
+    task_acks_late=True,
+    task_reject_on_worker_lost=False,
+    worker_prefetch_multiplier=1,
+    worker_pool="threads",
+    worker_send_task_events=True,
+    task_send_sent_event=True,
+    task_create_missing_queues=True,
+    task_default_queue=PREPARE,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_enable_remote_control=True,
+    enable_utc=True,
+    timezone="UTC",
+)

@@ -1,0 +1,45 @@
+"""The database's clock, the only one that leases, deadlines and backoffs are measured with.
+
+Hosts disagree about the time; all of them ask one database.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import DateTimeField, Func
+
+
+class After(Func):
+    """The database's time now plus a number of seconds (negative: before now)."""
+
+    output_field = DateTimeField()
+    arity = 0
+
+    def __init__(self, seconds: float = 0.0, **extra: Any) -> None:
+        super().__init__(**extra)
+        self.seconds = float(seconds)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
+        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)", [f"{self.seconds:+.3f} seconds"]
+
+    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
+        return "(clock_timestamp() + %s * interval '1 second')", [self.seconds]
+
+
+def after_sql() -> str:
+    """The same for raw statements; its one parameter comes from `after_param`."""
+    if connection.vendor == "sqlite":
+        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)"
+    return "(clock_timestamp() + %s * interval '1 second')"
+
+
+def after_param(seconds: float = 0.0) -> str | float:
+    return f"{seconds:+.3f} seconds" if connection.vendor == "sqlite" else float(seconds)
+
+
+def parse(value: Any) -> datetime:
+    """What a raw statement returns for a time column: a text on SQLite, an aware datetime on PostgreSQL."""
+    if isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)

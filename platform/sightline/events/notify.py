@@ -1,0 +1,35 @@
+"""Tell who waits. Written first, then published: a waiter subscribes, reads the row, then waits."""
+
+import json
+import logging
+from uuid import UUID
+
+from sightline import ids
+from sightline.redis_client import RedisAway, call
+
+log = logging.getLogger(__name__)
+
+ABORTS = "sightline:aborts"
+"""Workers listen here for jobs that they must stop at once."""
+_ENDED = "sightline:ended:"
+
+
+def ended_channel(job_id: UUID) -> str:
+    return _ENDED + ids.encode(ids.JOB, job_id)
+
+
+def ended(*, job_id: UUID, status: str) -> None:
+    """Wake the waiters of a job. A lost message costs them a look at the database a second later."""
+    _publish(ended_channel(job_id), {"status": str(status)})
+
+
+def abort(*, job_id: UUID) -> None:
+    """Stop the attempt, wherever it runs. A lost message costs a second: workers also look at their claims."""
+    _publish(ABORTS, {"job": ids.encode(ids.JOB, job_id)})
+
+
+def _publish(channel: str, message: dict[str, str]) -> None:
+    try:
+        call(lambda redis: redis.publish(channel, json.dumps(message)))
+    except RedisAway as error:
+        log.warning("event=notice_not_sent channel=%s reason=%r", channel, str(error))

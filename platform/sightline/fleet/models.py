@@ -1,0 +1,65 @@
+"""What serves the jobs: queues and the GPU groups that pull from them."""
+
+from django.db import models
+
+
+class Queue(models.Model):
+    """An operator's word on one queue. A queue without a row is open."""
+
+    name = models.CharField(max_length=100, primary_key=True, help_text="kind.tag, as `gui.default`")
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=150, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EngineState(models.TextChoices):
+    STARTING = "starting", "Starting"  # the engine's process runs and loads its model
+    LIVE = "live", "Live"  # it answers and makes progress
+    HUNG = "hung", "Hung"  # it answers nothing though it has work; it is being killed
+    RESTARTING = "restarting", "Restarting"  # it died; the next start waits for its backoff
+    FAILED = "failed", "Failed"  # it died too often; an operator must look
+    STOPPED = "stopped", "Stopped"  # the group was shut down, or its supervisor is gone
+
+
+class Intake(models.TextChoices):
+    OPEN = "open", "Open"  # takes the jobs of its kinds' queues
+    PROBATION = "probation", "Probation"  # takes suspects only, one at a time with nothing else aboard
+    CLOSED = "closed", "Closed"  # takes nothing: no live engine, or drained
+
+
+class Group(models.Model):
+    """One model instance (one GPU, or several with tensor parallelism) and the workers that feed it."""
+
+    id = models.CharField(max_length=150, primary_key=True, help_text="name@host, as `gpu0@host`")
+    name = models.CharField(max_length=50)
+    host = models.CharField(max_length=100)
+    tag = models.CharField(max_length=63)
+    gpus = models.JSONField(default=list, help_text="GPU UUIDs; empty on a CPU or for an engine elsewhere")
+    engine_url = models.CharField(max_length=300, blank=True)
+    state = models.CharField(max_length=12, choices=EngineState, default=EngineState.STARTING)
+    intake = models.CharField(max_length=10, choices=Intake, default=Intake.CLOSED)
+    drained_at = models.DateTimeField(null=True, blank=True, help_text="Set by an operator: takes no new jobs")
+    probation = models.BooleanField(default=False, help_text="Its engine died with jobs aboard: suspects first")
+    seats = models.JSONField(default=dict, help_text="Seats by kind")
+    kv_tokens = models.PositiveBigIntegerField(null=True, blank=True, help_text="KV cache capacity in tokens")
+    max_model_len = models.PositiveIntegerField(null=True, blank=True)
+    restarts = models.PositiveIntegerField(default=0)
+    detail = models.CharField(max_length=300, blank=True, help_text="Why it is in this state")
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Leader(models.Model):
+    """A lease row: whoever holds it leads. Works on SQLite and under any connection pooler."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    holder = models.CharField(max_length=200)
+    lease_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder}"

@@ -1,0 +1,28 @@
+"""Which queues there are, and an operator's word on them."""
+
+from django.conf import settings
+
+from sightline.celery import PREPARE, probation_queue, queue_name
+from sightline.clock import After
+from sightline.fleet.models import Queue
+from sightline.kinds.registry import KINDS
+
+
+def names(*, tags: list[str] | None = None) -> list[str]:
+    """Every queue that a job can wait in."""
+    served = list(settings.MODELS) if tags is None else tags
+    return [
+        *(queue_name(kind, tag) for tag in served for kind in KINDS),
+        *(probation_queue(tag) for tag in served),
+        PREPARE,
+    ]
+
+
+def pause(*, name: str, actor: str) -> None:
+    """No claim succeeds on this queue from the next statement on. Jobs are accepted and wait."""
+    Queue.objects.update_or_create(name=name, defaults={"paused_at": After(), "paused_by": actor})
+
+
+def resume(*, name: str, actor: str) -> None:
+    """Open the queue again; the sweeper sends the wake-ups within a second."""
+    Queue.objects.filter(name=name).update(paused_at=None, paused_by=actor)

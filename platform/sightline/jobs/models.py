@@ -1,0 +1,176 @@
+"""The domain: a job, its attempts, its events, and the row that orders a tenant's jobs."""
+
+from django.db import models
+from django.db.models import Q
+
+from sightline import ids
+from sightline.jobs.status import AttemptOutcome, Status
+
+
+class Job(models.Model):
+    """One request and what became of it. The row is the outbox, the queue entry and the result."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.PROTECT, related_name="jobs", db_index=False)
+    api_key = models.ForeignKey("tenants.ApiKey", null=True, on_delete=models.SET_NULL, db_index=False)
+
+    # What is asked
+    kind = models.CharField(max_length=20)
+    model = models.CharField(max_length=63, help_text="Model tag")
+    input = models.JSONField(help_text="The kind's input with media bound; {} once erased")
+    params = models.JSONField(default=dict)
+    tags = models.JSONField(default=list, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    images = models.JSONField(default=list, help_text="SHA-256 of the pixels of each image, in prompt order")
+    deadline_at = models.DateTimeField(null=True)
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    retention_s = models.PositiveIntegerField()
+
+    # Where it stands
+    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+    queue = models.CharField(max_length=100)
+    turn = models.BigIntegerField(help_text="Orders the queue; ties by id")
+    parked_until = models.DateTimeField(null=True, help_text="In backoff: not claimable before")
+    run = models.PositiveIntegerField(default=0, help_text="Times it was claimed")
+    tries = models.PositiveIntegerField(default=0, help_text="Transient failures, bounded by max_attempts")
+    crashes = models.PositiveIntegerField(default=0, help_text="Times a worker or engine died under it")
+    solo_kills = models.PositiveIntegerField(default=0, help_text="Engines that died while it ran alone")
+    suspect = models.BooleanField(default=False, help_text="Was aboard an engine that died: reruns alone")
+    fence = models.PositiveBigIntegerField(default=0, help_text="Fencing token of the current claim")
+    lease_until = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=200, blank=True)
+    group = models.CharField(max_length=150, blank=True)
+
+    # What came out
+    output = models.JSONField(null=True)
+    error = models.JSONField(null=True, help_text="code, message, retryable")
+    finish_reason = models.CharField(max_length=20, blank=True)
+    served_from = models.CharField(max_length=10, blank=True)
+    usage = models.JSONField(null=True)
+    timings = models.JSONField(null=True, help_text="Milliseconds: queue, prepare, ttft, decode, total")
+
+    created_at = models.DateTimeField()
+    claimed_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # Claim and top-up: the claimable jobs of a queue in order.
+            models.Index(
+                fields=["queue", "turn", "id"],
+                name="job_claimable",
+                condition=Q(status="queued", parked_until=None),
+            ),
+            models.Index(fields=["parked_until"], name="job_parked", condition=Q(status="queued")),
+            models.Index(fields=["lease_until"], name="job_lease", condition=Q(status="running")),
+            models.Index(fields=["group"], name="job_aboard", condition=Q(status="running")),
+            models.Index(
+                fields=["deadline_at"], name="job_deadline", condition=Q(status="queued", deadline_at__isnull=False)
+            ),
+            models.Index(fields=["tenant", "queue"], name="job_tenant_queued", condition=Q(status="queued")),
+            models.Index(fields=["tenant", "id"], name="job_tenant_id"),
+            models.Index(fields=["tenant", "status", "id"], name="job_tenant_status"),
+            models.Index(fields=["status", "id"], name="job_status"),
+            models.Index(fields=["kind", "id"], name="job_kind"),
+            models.Index(fields=["ended_at"], name="job_ended"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(ids.JOB, self.id)
+
+    @property
+    def ended(self) -> bool:
+        from sightline.jobs.status import TERMINAL
+
+        return self.status in TERMINAL
+
+
+class Attempt(models.Model):
+    """One claim of a job by a worker, and how it went."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    run = models.PositiveIntegerField()
+    fence = models.PositiveBigIntegerField()
+    worker = models.CharField(max_length=200)
+    group = models.CharField(max_length=150, blank=True)
+    engine = models.CharField(max_length=300, blank=True)
+    celery_task_id = models.CharField(max_length=64, blank=True)
+    outcome = models.CharField(max_length=12, choices=AttemptOutcome, default=AttemptOutcome.RUNNING)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    timings = models.JSONField(null=True, help_text="Milliseconds: prepare, ttft, decode, total")
+    usage = models.JSONField(null=True)
+    phase = models.CharField(max_length=20, blank=True, help_text="Where it failed: prepare, engine, parse, finish")
+    error_type = models.CharField(max_length=100, blank=True)
+    error_code = models.CharField(max_length=50, blank=True)
+    message = models.TextField(blank=True)
+    frames = models.JSONField(null=True, help_text="Our own stack frames, innermost last: file:line function")
+    fingerprint = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        ordering = ["job", "run"]
+        constraints = [models.UniqueConstraint(fields=["job", "run"], name="attempt_run")]
+        indexes = [
+            models.Index(fields=["fingerprint", "-id"], name="attempt_fingerprint", condition=~Q(fingerprint="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} run {self.run}"
+
+
+class JobEvent(models.Model):
+    """One transition of a job, written in the same transaction as the transition."""
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    type = models.CharField(max_length=30)
+    run = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=200, blank=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.job_id}"
+
+
+class Turn(models.Model):
+    """The last turn that a tenant was given in a queue; one row per pair, moved in one atomic statement."""
+
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE)
+    queue = models.CharField(max_length=100)
+    last = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "queue"], name="turn_tenant_queue")]
+        indexes = [models.Index(fields=["queue", "-last"], name="turn_queue_last")]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.tenant_id}: {self.last}"
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a request that named itself, kept for 24 hours."""
+
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE)
+    route = models.CharField(max_length=60)
+    key = models.CharField(max_length=255)
+    body_sha256 = models.CharField(max_length=64)
+    job = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL)
+    status = models.PositiveSmallIntegerField()
+    response = models.JSONField()
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "route", "key"], name="idempotency_scope")]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.key}"

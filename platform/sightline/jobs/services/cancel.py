@@ -1,0 +1,39 @@
+"""Cancel a job: it ends at once in the database, and the abort is on its way to the engine."""
+
+from django.db import transaction
+
+from sightline.clock import After
+from sightline.events import notify
+from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services.events import record
+from sightline.jobs.status import ACTIVE, AttemptOutcome, Status
+from sightline.telemetry import lifecycle
+
+
+def cancel(*, job: Job, actor: str) -> bool:
+    """End a queued or running job; True when its worker has to be told. Harmless when it already ended.
+
+    The row is terminal before anybody is told, so a result that arrives meanwhile is fenced off.
+    """
+    with transaction.atomic():
+        row = Job.objects.select_for_update().only("id", "status", "run").get(pk=job.pk)
+        if row.status not in ACTIVE:
+            return False
+        running = row.status == Status.RUNNING
+        Job.objects.filter(pk=row.pk).update(
+            status=Status.CANCELLED,
+            lease_until=None,
+            parked_until=None,
+            ended_at=After(),
+            error={"code": "cancelled", "message": "The job was cancelled.", "retryable": True},
+        )
+        if running:
+            Attempt.objects.filter(job_id=row.pk, run=row.run).update(
+                outcome=AttemptOutcome.CANCELLED, ended_at=After()
+            )
+        record(job_id=row.pk, type="job.cancelled", run=row.run, actor=actor)
+    lifecycle.cancelled(job, actor=actor)
+    if running:
+        notify.abort(job_id=row.pk)
+    notify.ended(job_id=row.pk, status=Status.CANCELLED)
+    return running

@@ -1,0 +1,125 @@
+"""What becomes of a job whose attempt did not bring a result."""
+
+import hashlib
+import random
+import re
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from sightline.celery import probation_queue
+from sightline.clock import After
+from sightline.events import notify
+from sightline.jobs.claims import Claim, Failure
+from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services.events import record
+from sightline.jobs.services.quarantine import block_media
+from sightline.jobs.status import AttemptOutcome, Status
+from sightline.telemetry import lifecycle
+
+SOLO_KILLS = 2
+"""Engines that a job may kill while it runs alone before it is quarantined."""
+_LONGEST_BACKOFF_S = 60.0
+_RELEASE_PAUSE_S = 0.5
+_LAPSES_TO_SUSPECT = 3
+"""A worker dies for many reasons; an engine that dies names its jobs. So a lapsed lease is weaker evidence."""
+
+
+def backoff_s(tries: int) -> float:
+    """Exponential with jitter: half to one and a half times `BACKOFF_S` doubled for each try, a minute at most."""
+    jitter = random.uniform(0.5, 1.5)  # noqa: S311
+    return min(_LONGEST_BACKOFF_S, settings.BACKOFF_S * 2 ** max(0, tries - 1)) * jitter
+
+
+def fingerprint(failure: Failure) -> str:
+    """Groups failures of one cause: type, phase, message without its particulars, our own frames."""
+    message = re.sub(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+", "#", failure.message.lower())[:300]
+    frames = [re.sub(r":\d+", "", frame) for frame in failure.frames]
+    text = "|".join([failure.error_type, failure.code, failure.phase, message, *frames])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fail(*, claim: Claim, failure: Failure, lapsed: bool = False) -> Status | None:
+    """Queue the job again or end it; the status it has then, None when fenced off.
+
+    `lapsed` tells a crash that the sweeper found (the worker is gone) from one that the worker saw (the engine is).
+    """
+    change = _decide(claim, failure, lapsed)
+    status: Status = change["status"]
+    mark = fingerprint(failure)
+    with transaction.atomic():
+        written = Job.objects.filter(pk=claim.job_id, fence=claim.fence, status=Status.RUNNING).update(
+            lease_until=None, **change
+        )
+        if not written:
+            return None
+        Attempt.objects.filter(job_id=claim.job_id, run=claim.run).update(
+            outcome=failure.outcome,
+            ended_at=After(),
+            timings=failure.timings or None,
+            phase=failure.phase,
+            error_type=failure.error_type,
+            error_code=failure.code,
+            message=failure.message[:4000],
+            frames=list(failure.frames),
+            fingerprint="" if failure.outcome is AttemptOutcome.RELEASED else mark,
+        )
+        if status is Status.QUEUED:
+            record(
+                job_id=claim.job_id, type="job.attempt_failed", run=claim.run, code=failure.code, outcome=failure.outcome
+            )
+        else:
+            record(job_id=claim.job_id, type=f"job.{status}", run=claim.run, code=failure.code)
+            if status is Status.QUARANTINED:
+                block_media(job_id=claim.job_id, reason=failure.message[:300])
+    lifecycle.failed(claim, failure, status=status)
+    if status is not Status.QUEUED:
+        notify.ended(job_id=claim.job_id, status=status)
+    return status
+
+
+def _decide(claim: Claim, failure: Failure, lapsed: bool) -> dict[str, Any]:
+    match failure.outcome:
+        case AttemptOutcome.PERMANENT:
+            return _ended(Status.FAILED, failure)
+        case AttemptOutcome.EXPIRED:
+            return _ended(Status.EXPIRED, failure)
+        case AttemptOutcome.RELEASED:
+            pause = failure.retry_after_s if failure.retry_after_s is not None else _RELEASE_PAUSE_S
+            return {"status": Status.QUEUED, "parked_until": After(pause) if pause else None}
+        case AttemptOutcome.TRANSIENT:
+            tries = claim.tries + 1
+            if tries >= claim.max_attempts:
+                return {"tries": tries, **_ended(Status.FAILED, failure)}
+            pause = max(backoff_s(tries), failure.retry_after_s or 0.0)
+            return {"tries": tries, "status": Status.QUEUED, "parked_until": After(pause)}
+        case AttemptOutcome.CRASH:
+            return _crashed(claim, failure, lapsed)
+        case _:
+            raise ValueError(f"{failure.outcome} is no failure")
+
+
+def _crashed(claim: Claim, failure: Failure, lapsed: bool) -> dict[str, Any]:
+    crashes = claim.crashes + 1
+    solo_kills = claim.solo_kills + (1 if claim.suspect else 0)
+    counters = {"crashes": crashes, "solo_kills": solo_kills}
+    if solo_kills >= SOLO_KILLS:
+        return {**counters, **_ended(Status.QUARANTINED, failure)}
+    if crashes >= settings.MAX_CRASHES:
+        return {**counters, **_ended(Status.FAILED, failure)}
+    if claim.suspect or not lapsed or crashes >= _LAPSES_TO_SUSPECT:
+        return {**counters, "status": Status.QUEUED, "suspect": True, "queue": probation_queue(claim.model)}
+    return {**counters, "status": Status.QUEUED}
+
+
+def _ended(status: Status, failure: Failure) -> dict[str, Any]:
+    return {
+        "status": status,
+        "ended_at": After(),
+        "error": {
+            "code": failure.code,
+            "message": failure.message,
+            "retryable": failure.outcome is not AttemptOutcome.PERMANENT,
+        },
+    }

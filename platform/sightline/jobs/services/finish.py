@@ -1,0 +1,39 @@
+"""End a running job with its result. Only the holder of the fence can."""
+
+from django.db import transaction
+
+from sightline.clock import After
+from sightline.events import notify
+from sightline.jobs.claims import Claim, Result
+from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services.events import record
+from sightline.jobs.status import AttemptOutcome, Status
+from sightline.telemetry import lifecycle
+
+
+def finish(*, claim: Claim, result: Result) -> bool:
+    """Write the result and tell who waits; False: fenced off, the result is discarded."""
+    status = Status.SUCCEEDED if result.complete else Status.INCOMPLETE
+    outcome = AttemptOutcome.SUCCEEDED if result.complete else AttemptOutcome.INCOMPLETE
+    timings = {"queue": claim.queued_ms, **result.timings}
+    with transaction.atomic():
+        written = Job.objects.filter(pk=claim.job_id, fence=claim.fence, status=Status.RUNNING).update(
+            status=status,
+            output=result.output,
+            finish_reason=result.finish_reason,
+            served_from="engine",
+            usage=result.usage,
+            timings=timings,
+            lease_until=None,
+            suspect=False,
+            ended_at=After(),
+        )
+        if not written:
+            return False
+        Attempt.objects.filter(job_id=claim.job_id, run=claim.run).update(
+            outcome=outcome, ended_at=After(), timings=result.timings, usage=result.usage
+        )
+        record(job_id=claim.job_id, type=f"job.{status}", run=claim.run)
+    lifecycle.ended(claim, status=status, timings=timings, usage=result.usage)
+    notify.ended(job_id=claim.job_id, status=status)
+    return True

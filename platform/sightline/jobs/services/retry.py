@@ -1,0 +1,45 @@
+"""Run an ended job once more, because an operator or its owner asked for it."""
+
+from django.db import transaction
+
+from sightline.celery import queue_name
+from sightline.errors import Conflict
+from sightline.jobs import turns, wakeups
+from sightline.jobs.models import Job
+from sightline.jobs.services.events import record
+from sightline.jobs.status import Status
+from sightline.telemetry import lifecycle
+
+RETRYABLE = frozenset({Status.FAILED, Status.INCOMPLETE, Status.CANCELLED, Status.EXPIRED})
+
+
+def retry(*, job: Job, actor: str) -> Job:
+    """A new run of the same job with fresh tries, at the end of its tenant's queue; `Conflict` when it cannot."""
+    queue = queue_name(job.kind, job.model)
+    with transaction.atomic():
+        place = turns.take(tenant_id=job.tenant_id, queue=queue, cost=1, weight=job.tenant.weight)
+        written = Job.objects.filter(pk=job.pk, status__in=RETRYABLE, erased_at=None).update(
+            status=Status.QUEUED,
+            queue=queue,
+            turn=place.turn,
+            parked_until=None,
+            tries=0,
+            crashes=0,
+            solo_kills=0,
+            suspect=False,
+            deadline_at=None,
+            output=None,
+            error=None,
+            finish_reason="",
+            served_from="",
+            usage=None,
+            timings=None,
+            ended_at=None,
+        )
+        if not written:
+            raise Conflict(f"A job that is {job.status} cannot be retried.")
+        record(job_id=job.pk, type="job.queued", run=job.run, actor=actor, retried=True)
+    lifecycle.retried(job, actor=actor)
+    wakeups.publish(queue=queue)
+    job.refresh_from_db()
+    return job

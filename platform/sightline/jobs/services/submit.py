@@ -1,0 +1,138 @@
+"""Accept a job: one transaction, then one wake-up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from sightline.celery import queue_name
+from sightline.errors import Problem
+from sightline.jobs import turns, wakeups
+from sightline.jobs.models import IdempotencyKey, Job
+from sightline.jobs.services.events import record
+from sightline.telemetry import lifecycle
+from sightline.tenants.models import ApiKey, Tenant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A validated request whose media are stored."""
+
+    tenant: Tenant
+    api_key: ApiKey | None
+    kind: str
+    model: str
+    input: dict[str, Any]
+    """The kind's input with its media bound."""
+    params: dict[str, Any]
+    images: list[str]
+    """Pixel digests in prompt order."""
+    cost: int
+    """Relative cost for fair queueing."""
+    max_attempts: int
+    retention_s: int
+    deadline_ms: int | None = None
+    tags: list[str] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idempotency:
+    """The name that a client gave its request."""
+
+    key: str
+    route: str
+    body_sha256: str
+    """Of the canonical body: the same key with another body is refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """The first answer to the same request."""
+
+    job: Job | None
+    status: int
+    response: dict[str, Any]
+
+
+class IdempotencyMismatch(Problem):
+    code, status = "idempotency_mismatch", 422
+
+
+def replayed(*, tenant: Tenant, idempotency: Idempotency) -> Replayed | None:
+    """The first answer under this key, or None when there was none yet."""
+    row = (
+        IdempotencyKey.objects.select_related("job")
+        .filter(tenant=tenant, route=idempotency.route, key=idempotency.key)
+        .first()
+    )
+    if row is None:
+        return None
+    if row.body_sha256 != idempotency.body_sha256:
+        raise IdempotencyMismatch("This Idempotency-Key was used with another body. Use a new key for a new request.")
+    return Replayed(job=row.job, status=row.status, response=row.response)
+
+
+def submit(
+    *,
+    submission: Submission,
+    idempotency: Idempotency | None = None,
+    render: Callable[[Job], dict[str, Any]] | None = None,
+) -> Job | Replayed:
+    """Keep the job and wake its queue. Under an idempotency key the answer that `render` makes is kept as well.
+
+    Two requests with one key race on the unique row: the loser's whole transaction is undone, and it answers what
+    the winner answered.
+    """
+    try:
+        with transaction.atomic():
+            job = _insert(submission)
+            if idempotency is not None and render is not None:
+                IdempotencyKey.objects.create(
+                    tenant=submission.tenant,
+                    route=idempotency.route,
+                    key=idempotency.key,
+                    body_sha256=idempotency.body_sha256,
+                    job=job,
+                    status=202,
+                    response=render(job),
+                    created_at=job.created_at,
+                )
+    except IntegrityError:
+        if idempotency is None or (first := replayed(tenant=submission.tenant, idempotency=idempotency)) is None:
+            raise
+        return first
+    lifecycle.submitted(job)
+    wakeups.publish(queue=job.queue)
+    return job
+
+
+def _insert(submission: Submission) -> Job:
+    queue = queue_name(submission.kind, submission.model)
+    place = turns.take(
+        tenant_id=submission.tenant.pk, queue=queue, cost=submission.cost, weight=submission.tenant.weight
+    )
+    deadline = None
+    if submission.deadline_ms is not None:
+        deadline = place.now + timedelta(milliseconds=submission.deadline_ms)
+    job = Job.objects.create(
+        tenant=submission.tenant,
+        api_key=submission.api_key,
+        kind=submission.kind,
+        model=submission.model,
+        input=submission.input,
+        params=submission.params,
+        images=submission.images,
+        tags=submission.tags,
+        metadata=submission.metadata,
+        max_attempts=submission.max_attempts,
+        retention_s=submission.retention_s,
+        deadline_at=deadline,
+        queue=queue,
+        turn=place.turn,
+        created_at=place.now,
+    )
+    record(job_id=job.pk, type="job.queued")
+    return job

@@ -1,0 +1,153 @@
+"""The sweeper's verbs. Each one is bounded, idempotent and right whoever else runs at the same time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from sightline import clock
+from sightline.clock import After
+from sightline.events import notify
+from sightline.jobs import wakeups
+from sightline.jobs.claims import Claim, Failure
+from sightline.jobs.models import IdempotencyKey, Job
+from sightline.jobs.services.claim import CLAIMABLE
+from sightline.jobs.services.events import record
+from sightline.jobs.services.fail import fail
+from sightline.jobs.status import AttemptOutcome, Status
+from sightline.redis_client import RedisAway
+from sightline.telemetry import lifecycle
+
+BATCH = 500
+"""Rows that one verb touches in one call: a sweep stays short, the next one goes on."""
+IDEMPOTENCY_S = 86_400
+"""How long the first answer under an idempotency key is kept."""
+
+
+def reclaim_lapsed() -> int:
+    """Running jobs whose lease passed go back to their queue, or end when they crashed too often."""
+    lapsed = list(Job.objects.filter(status=Status.RUNNING, lease_until__lt=After())[:BATCH])
+    for job in lapsed:
+        failure = Failure(
+            outcome=AttemptOutcome.CRASH,
+            code="worker_lost",
+            message="The worker stopped renewing its lease: it was killed, hung or cut off.",
+            error_type="LeaseLapsed",
+        )
+        fail(claim=_claim_of(job), failure=failure, lapsed=True)
+    return len(lapsed)
+
+
+def _claim_of(job: Job) -> Claim:
+    assert job.claimed_at is not None
+    return Claim(
+        job_id=job.pk,
+        tenant_id=job.tenant_id,
+        kind=job.kind,
+        model=job.model,
+        queue=job.queue,
+        input={},
+        params={},
+        run=job.run,
+        tries=job.tries,
+        crashes=job.crashes,
+        solo_kills=job.solo_kills,
+        max_attempts=job.max_attempts,
+        suspect=job.suspect,
+        fence=job.fence,
+        created_at=job.created_at,
+        claimed_at=job.claimed_at,
+        deadline_in_s=None,
+        group=job.group,
+    )
+
+
+def unpark_due() -> int:
+    """Jobs whose backoff ended become claimable."""
+    due = Job.objects.filter(status=Status.QUEUED, parked_until__lte=After()).values("pk")[:BATCH]
+    return Job.objects.filter(pk__in=list(due.values_list("pk", flat=True)), status=Status.QUEUED).update(
+        parked_until=None
+    )
+
+
+def expire_deadlines() -> int:
+    """Queued jobs whose deadline passed end without touching a GPU."""
+    due = Job.objects.filter(status=Status.QUEUED, deadline_at__lte=After()).values_list("pk", flat=True)[:BATCH]
+    return sum(expire(job_id=pk) for pk in list(due))
+
+
+def expire(*, job_id: UUID) -> bool:
+    """End one queued job whose deadline passed."""
+    with transaction.atomic():
+        written = Job.objects.filter(pk=job_id, status=Status.QUEUED).update(
+            status=Status.EXPIRED,
+            parked_until=None,
+            ended_at=After(),
+            error={
+                "code": "deadline_exceeded",
+                "message": "The deadline passed before a GPU was free.",
+                "retryable": True,
+            },
+        )
+        if written:
+            record(job_id=job_id, type="job.expired")
+    if written:
+        notify.ended(job_id=job_id, status=Status.EXPIRED)
+        lifecycle.expired(job_id)
+    return bool(written)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopUp:
+    """What one look at a queue found."""
+
+    queue: str
+    sent: int
+
+
+def top_up(*, queues: Iterable[str], most: int = 300) -> list[TopUp]:
+    """Per queue, send the wake-ups that claimable jobs lack. Heals whatever the broker lost, in one sweep.
+
+    Counts no further than it would send, so that a long backlog does not make it slow.
+    """
+    found = []
+    for queue in queues:
+        try:
+            waiting = wakeups.waiting(queue=queue)
+        except RedisAway:
+            break
+        missing = claimable(queue=queue, most=waiting + most) - waiting
+        if missing > 0 and wakeups.publish(queue=queue, count=missing):
+            lifecycle.topped_up(queue=queue, count=missing)
+            found.append(TopUp(queue=queue, sent=missing))
+    return found
+
+
+def claimable(*, queue: str, most: int) -> int:
+    """Claimable jobs in a queue, counted up to `most`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM jobs_job WHERE {CLAIMABLE} LIMIT %s) AS some",  # noqa: S608
+            [queue, most],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def apply_retention() -> int:
+    """Ended jobs past their retention are deleted with their attempts and events, and old idempotency keys."""
+    IdempotencyKey.objects.filter(created_at__lt=After(-IDEMPOTENCY_S)).delete()
+    ends = (
+        "strftime('%%Y-%%m-%%d %%H:%%M:%%f', ended_at, '+' || retention_s || ' seconds')"
+        if connection.vendor == "sqlite"
+        else "ended_at + retention_s * interval '1 second'"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM jobs_job WHERE ended_at IS NOT NULL AND {ends} < {clock.after_sql()}"  # noqa: S608
+            " ORDER BY ended_at LIMIT %s",
+            [clock.after_param(), BATCH],
+        )
+        due = [row[0] for row in cursor.fetchall()]
+    Job.objects.filter(pk__in=due).delete()
+    return len(due)

@@ -1,0 +1,56 @@
+"""The loop that heals: a plain process, no Celery task, so that it works while Redis does not."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import DatabaseError, connection
+
+from sightline.fleet import leader, queues
+from sightline.jobs.services import sweep
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+LEASE_S = 5.0
+RETENTION_EVERY_S = 60.0
+NAME = "sweeper"
+
+
+def run(stop: threading.Event) -> None:
+    """Sweep every second while leading, until `stop` is set."""
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    retained = 0.0
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            if leader.lead(name=NAME, holder=holder, lease_s=LEASE_S):
+                sweep_once()
+                if began - retained > RETENTION_EVERY_S:
+                    retained = began
+                    _step(sweep.apply_retention)
+        except DatabaseError as error:
+            log.warning("event=sweep_failed reason=%r", str(error))
+            connection.close()
+        stop.wait(max(0.0, EVERY_S - (time.monotonic() - began)))
+    leader.resign(name=NAME, holder=holder)
+
+
+def sweep_once() -> None:
+    """One round. A verb that fails does not keep the others from running."""
+    _step(sweep.reclaim_lapsed)
+    _step(sweep.unpark_due)
+    _step(sweep.expire_deadlines)
+    _step(lambda: sweep.top_up(queues=queues.names()))
+
+
+def _step(verb: Callable[[], Any]) -> None:
+    try:
+        verb()
+    except DatabaseError as error:
+        log.warning("event=sweep_step_failed reason=%r", str(error))
+        connection.close()

@@ -1,0 +1,229 @@
+"""Every setting of Sightline, read from `SIGHTLINE_…` variables. Without any, it runs on one machine."""
+
+import hashlib
+import importlib.util
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+
+import dj_database_url
+
+from sightline import env
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+_CHECKOUT = (BASE_DIR / "manage.py").exists()
+
+# --- where data lives -------------------------------------------------------------------------------------------
+HOME = env.path(
+    "SIGHTLINE_HOME", BASE_DIR / ".sightline" if _CHECKOUT else Path.home() / ".local/share/sightline"
+)
+HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# What this process is; `sightline` sets it for the processes that it starts. Web processes give up on a busy
+# database or Redis quickly (a client waits), workers patiently (a finished job must be written).
+ROLE = env.choice("SIGHTLINE_ROLE", "web", ("web", "worker", "sweeper", "tool"))
+_PATIENT = ROLE != "web"
+
+
+def _generated_secret() -> str:
+    """A secret made once and kept in the data folder, so that one machine needs no configuration."""
+    file = HOME / "secret-key"
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text().strip()
+    with os.fdopen(descriptor, "w") as handle:
+        value = secrets.token_urlsafe(50)
+        handle.write(value)
+    return value
+
+
+SECRET_KEY = env.secret("SIGHTLINE_SECRET_KEY") or _generated_secret()
+DEBUG = env.boolean("SIGHTLINE_DEBUG", False)
+ALLOWED_HOSTS = list(env.words("SIGHTLINE_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")))
+CSRF_TRUSTED_ORIGINS = list(env.words("SIGHTLINE_CSRF_TRUSTED_ORIGINS"))
+
+# --- web --------------------------------------------------------------------------------------------------------
+HOST = env.text("SIGHTLINE_HOST", "127.0.0.1")
+PORT = env.integer("SIGHTLINE_PORT", 8000, least=0, most=65535)
+FLOWER_PORT = env.integer("SIGHTLINE_FLOWER_PORT", 5555, least=0, most=65535)
+FLOWER_URL = env.text("SIGHTLINE_FLOWER_URL", f"http://{HOST}:{FLOWER_PORT}")
+WEB_THREADS = env.integer("SIGHTLINE_WEB_THREADS", 8, least=1, most=256)
+BEHIND_PROXY = env.boolean("SIGHTLINE_BEHIND_PROXY", False)
+if BEHIND_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    USE_X_FORWARDED_HOST = True
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "sightline.core.CoreConfig",
+    "sightline.tenants",
+    "sightline.media",
+    "sightline.fleet",
+    "sightline.jobs",
+    # The dashboard is a package of its own that the platform does not know; it is shown where it is installed.
+    *(["sightline_dashboard"] if importlib.util.find_spec("sightline_dashboard.apps") else []),
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "sightline.urls"
+WSGI_APPLICATION = "sightline.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en-us"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+LOGIN_URL = "/admin/login/"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+# --- database ---------------------------------------------------------------------------------------------------
+DATABASE_URL = env.secret("SIGHTLINE_DATABASE_URL")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+if DATABASE_URL:
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=0)}
+    if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+        DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+            "min_size": 1,
+            "max_size": env.integer("SIGHTLINE_DATABASE_POOL", 16, least=1, most=500),
+            "timeout": 15 if _PATIENT else 2,
+        }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": HOME / "sightline.sqlite3",
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                # IMMEDIATE: a transaction that reads before it writes can never fail half-way with "locked".
+                "transaction_mode": "IMMEDIATE",
+                # The lease outlives the longest wait, so a patient worker cannot be fenced off by waiting.
+                "timeout": 15 if _PATIENT else 2,
+                # FULL: accepted means kept, through a power cut too.
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                " PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;",
+            },
+        }
+    }
+
+# --- Redis ------------------------------------------------------------------------------------------------------
+REDIS_URL = env.secret("SIGHTLINE_REDIS_URL")
+REDIS_EMBEDDED = not REDIS_URL
+REDIS_FOLDER = HOME / "redis"
+REDIS_SOCKET = REDIS_FOLDER / "redis.sock"
+if len(str(REDIS_SOCKET)) > 100:  # a unix socket's path holds 107 bytes
+    _digest = hashlib.sha256(str(HOME).encode()).hexdigest()[:16]
+    REDIS_SOCKET = Path(tempfile.gettempdir()) / f"sightline-{os.getuid()}-{_digest}" / "redis.sock"
+if REDIS_EMBEDDED:
+    REDIS_URL = f"unix://{REDIS_SOCKET}"
+REDIS_TIMEOUT_S = 5.0 if _PATIENT else 0.5
+
+# --- models and seats -------------------------------------------------------------------------------------------
+# A tag maps to a checkpoint and its engine options; the engine's package checks them when a group starts.
+MODELS = env.mapping("SIGHTLINE_MODELS", {"default": {}})
+for _tag in MODELS:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9@._-]{0,62}", _tag):
+        env._refuse("SIGHTLINE_MODELS", f"{_tag!r} is no model tag.", "Use a–z, 0–9, @, dot, _ and -: `qwen3-vl-8b@int4`.")
+DEFAULT_MODEL = env.text("SIGHTLINE_DEFAULT_MODEL", next(iter(MODELS), "default"))
+ENGINE_URLS = env.words("SIGHTLINE_ENGINE_URLS")
+ENGINE_API_KEY = env.secret("SIGHTLINE_ENGINE_API_KEY")
+# Seats per GPU and kind. Unset: 16, 64, 64 on a GPU and 4, 8, 8 on the CPU.
+SEATS = {kind: env.optional_integer(f"SIGHTLINE_SEATS_{kind.upper()}", least=1, most=512) for kind in ("gui", "chat", "ocr")}
+
+# --- jobs -------------------------------------------------------------------------------------------------------
+LEASE_S = env.number("SIGHTLINE_LEASE_S", 30, least=1, most=3600)
+ATTEMPT_TIMEOUT_S = env.number("SIGHTLINE_ATTEMPT_TIMEOUT_S", 300, least=1, most=86400)
+MAX_ATTEMPTS = env.integer("SIGHTLINE_MAX_ATTEMPTS", 3, least=1, most=20)
+MAX_CRASHES = env.integer("SIGHTLINE_MAX_CRASHES", 8, least=1, most=100)
+RETENTION_S = env.integer("SIGHTLINE_RETENTION_S", 7 * 86400, least=60)
+DRAIN_S = env.number("SIGHTLINE_DRAIN_S", 30, least=0, most=3600)
+BACKOFF_S = env.number("SIGHTLINE_BACKOFF_S", 1.0, least=0.01, most=600)
+# Queued jobs at most: of one kind, and of one tenant in one kind.
+QUEUE_LIMIT = env.integer("SIGHTLINE_QUEUE_LIMIT", 100_000, least=1)
+TENANT_QUEUE_LIMIT = env.integer("SIGHTLINE_TENANT_QUEUE_LIMIT", 50_000, least=1)
+
+# --- media ------------------------------------------------------------------------------------------------------
+MAX_BODY_BYTES = env.integer("SIGHTLINE_MAX_BODY_BYTES", 64 * 2**20, least=1024)
+MAX_IMAGE_BYTES = env.integer("SIGHTLINE_MAX_IMAGE_BYTES", 20 * 2**20, least=1024)
+MAX_IMAGE_PIXELS = env.integer("SIGHTLINE_MAX_IMAGE_PIXELS", 33_554_432, least=1024)
+PIXEL_BUDGET = env.integer("SIGHTLINE_PIXEL_BUDGET", 4_194_304, least=1024)
+MEDIA_ROOT = env.path("SIGHTLINE_MEDIA_ROOT", HOME / "media")
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 100
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}},
+    "media": {
+        "BACKEND": env.text("SIGHTLINE_MEDIA_STORAGE", "django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": env.mapping("SIGHTLINE_MEDIA_STORAGE_OPTIONS", {"location": str(MEDIA_ROOT)}),
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- operations -------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.secret("SIGHTLINE_METRICS_TOKEN")
+LOG_LEVEL = env.choice("SIGHTLINE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"sightline": {"level": LOG_LEVEL}, "sightline_workers": {"level": LOG_LEVEL}},
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["sightline.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["sightline.api.parsers.StrictJSONParser"],
+    "EXCEPTION_HANDLER": "sightline.api.native.errors.render",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Sightline",
+    "DESCRIPTION": "Jobs for vision-language models: submit an image, get a typed result.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
