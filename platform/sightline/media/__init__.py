@@ -1,0 +1,1 @@
+"""Images: guarded at the door, normalised once, stored under their content's digest."""

@@ -1,0 +1,1 @@
+"""One file a format: its header is read and its structure walked, without decoding a pixel."""
