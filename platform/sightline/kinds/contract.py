@@ -1,7 +1,7 @@
 """What a kind of job is: the values that cross its border, and the protocol it meets.
 
-A kind is pure: it turns a validated input into calls for the engine, and the engine's replies into a typed output.
-It knows neither HTTP nor the database nor the engine, so that all of it can be tested with strings.
+A kind is pure: it turns a validated input into calls for the engine, and the replies into a typed output. It
+knows neither HTTP nor the database nor the engine, so that all of it can be tested with strings.
 """
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ class Reply:
     """Reasoning, where the engine split it off."""
     usage: Usage | None = None
     """Tokens, where known."""
+    model: str = ""
+    """Name of the model as the engine served it, where known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +131,7 @@ class Kind(Protocol):
         ...
 
     def bind(self, input: Any, images: Sequence[StoredImage]) -> Json:
-        """The JSON that the job stores: every reference replaced by {"media": {sha256, width, height, mime}}."""
+        """The JSON that the job stores: each reference becomes {"media": {sha256, width, height, mime}}."""
         ...
 
     def run(self, *, input: Json, params: Json, images: Sequence[Image]) -> Generator[Call, Reply, Outcome]:
@@ -140,5 +142,5 @@ class Kind(Protocol):
         ...
 
     def cost(self, input: Any) -> int:
-        """Relative cost for fair queueing, from the validated or the bound input: 1 and more with each image."""
+        """Relative cost for fair queueing, from the validated or the bound input; at least 1."""
         ...

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def messages(*, prompt: str, images: Sequence[int] = ()) -> list[dict[str, Any]]:
-    """One user message: the images by number, then the prompt, so that the image stays in the prefix cache."""
+    """One user message: the images by number, then the prompt, so that images share a cached prefix."""
     if not images:
         return [{"role": "user", "content": prompt}]
     parts: list[dict[str, Any]] = [{"type": "image", "index": index} for index in images]

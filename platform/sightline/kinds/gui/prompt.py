@@ -1,7 +1,7 @@
 """The prompts of gui: a function signature in <tools>, as Qwen3-VL was trained to be asked for actions.
 
-Format: the computer_use and mobile_use cookbooks of Qwen3-VL. The training of the small checkpoint imports these
-functions, so a change of any letter here is a change of the model.
+Format: the computer_use and mobile_use cookbooks of Qwen3-VL. The training of the small checkpoint imports
+these functions, so a change of any letter here is a change of the model.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ COMPUTER_USE: dict[str, Any] = {
                     "* `key`: press the keys in order, release them in reverse order.\n"
                     "* `type`: type text on the keyboard.\n"
                     "* `mouse_move`: move the cursor to (x, y).\n"
-                    "* `left_click`, `right_click`, `middle_click`, `double_click`, `triple_click`: click at (x, y).\n"
+                    "* `left_click`, `right_click`, `middle_click`, `double_click`, `triple_click`: "
+                    "click at (x, y).\n"
                     "* `left_click_drag`: drag from the cursor to (x, y).\n"
                     "* `scroll`, `hscroll`: turn the wheel, vertically or horizontally.\n"
                     "* `wait`: wait some seconds.\n"
@@ -126,7 +127,8 @@ MOBILE_USE: dict[str, Any] = {
                     "type": "array",
                 },
                 "text": {
-                    "description": "Required only by `action=type`, `action=answer`, `action=key` and `action=open`.",
+                    "description": "Required only by `action=type`, `action=answer`, `action=key` and "
+                    "`action=open`.",
                     "type": "string",
                 },
                 "time": {
@@ -169,7 +171,7 @@ For each function call, return a json object with function name and arguments wi
 # Response format
 
 1) Action: one short imperative sentence.
-2) One <tool_call></tool_call> block, and nothing after it."""
+2) One <tool_call></tool_call> block, and nothing after it."""  # noqa: E501 (the wording of the trained format)
 
 
 def system(tool: Tool) -> str:
@@ -198,6 +200,6 @@ def messages(
 
 
 def answer(*, tool: Tool, action: str, arguments: dict[str, Any]) -> str:
-    """The answer as the prompt asks for it, with `action` as its sentence: training targets and fixtures use it."""
+    """The answer as the prompt asks for it, with the sentence `action`: for training and for fixtures."""
     call = json.dumps({"name": tool, "arguments": arguments}, ensure_ascii=False)
     return f"Action: {action}\n<tool_call>\n{call}\n</tool_call>"

@@ -1,4 +1,4 @@
-"""The prompts of ocr, worded as Qwen3-VL was trained on them; the training of the small checkpoint imports them too."""
+"""The prompts of ocr, worded as Qwen3-VL was trained on them, as the small checkpoint is too."""
 
 from __future__ import annotations
 
