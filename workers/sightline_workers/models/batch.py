@@ -1,0 +1,78 @@
+"""Samples as arrays, all of one size, ready for a training step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import truth
+from .config import MERGE, PATCH
+from .lessons import Sample, Task, sample
+from .patches import flatten
+from .prompting import render
+from .tokenizer import IMAGE_PAD, encode, token_ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """`size` samples whose pictures have one grid and whose prompts put the picture in one place."""
+
+    task: Task
+    ids: NDArray[np.int64]
+    """(size, length) token ids, padded on the right."""
+    answers: NDArray[np.bool_]
+    """(size, length): which tokens are to be predicted."""
+    level: int
+    """The level that all samples are of."""
+    pixels: NDArray[np.uint8] | None = None
+    """(size, patches, 768), or None without pictures."""
+    truth: NDArray[np.int64] | None = None
+    """(size, 5, patches), see `truth.of_patches`."""
+    grid: tuple[int, int] = (0, 0)
+    """Rows and columns of patches."""
+    start: int = 0
+    """Index of the first image token."""
+
+
+def assemble(task: Task, level: int, samples: list[Sample]) -> Batch:
+    """Turn `samples` into arrays. Raises ValueError if their pictures differ in size."""
+    pad = token_ids()[IMAGE_PAD]
+    scenes = [one.scene for one in samples if one.scene is not None]
+    sizes = {scene.image.size for scene in scenes}
+    if len(sizes) > 1:
+        raise ValueError(f"one batch, several sizes: {sizes}")
+    width, height = sizes.pop() if sizes else (0, 0)
+    tokens = (width // (PATCH * MERGE)) * (height // (PATCH * MERGE))
+    rows, prompts, start = [], [], 0
+    for one in samples:
+        prompt = encode(render(one.messages))
+        if scenes:
+            start = prompt.index(pad)
+            prompt[start : start + 1] = [pad] * tokens
+        prompts.append(len(prompt))
+        rows.append(prompt + encode(one.answer + "<|im_end|>"))
+    length = max(map(len, rows))
+    ids = np.full((len(rows), length), token_ids()["<|endoftext|>"], np.int64)
+    answers = np.zeros((len(rows), length), np.bool_)
+    for index, (row, prompt_length) in enumerate(zip(rows, prompts, strict=True)):
+        ids[index, : len(row)] = row
+        answers[index, prompt_length : len(row)] = True
+    if not scenes:
+        return Batch(task=task, ids=ids, answers=answers, level=level)
+    return Batch(
+        task=task,
+        ids=ids,
+        answers=answers,
+        level=level,
+        pixels=flatten(np.stack([np.asarray(scene.image) for scene in scenes])),
+        truth=np.stack([truth.of_patches(scene) for scene in scenes]),
+        grid=(height // PATCH, width // PATCH),
+        start=start,
+    )
+
+
+def draw(task: Task, level: int, size: int, seed: int) -> Batch:
+    """`size` fresh samples; the same for the same arguments. Runs in the drawing process."""
+    return assemble(task, level, [sample(task, level, seed * 1000 + index) for index in range(size)])

@@ -1,0 +1,82 @@
+"""Which task comes next and how hard it is: a task goes one level up when most of its answers are right."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass, field
+
+from .lessons import LEVELS, TASKS, Task
+
+THRESHOLD = 0.85
+"""A task goes up when this share of whole answers was right in a running average."""
+
+EASIER = 0.3
+"""The share of batches from easier levels, so that nothing is forgotten."""
+
+MEMORY = 0.9
+"""How much of the running average survives a batch."""
+
+FIRST = 3
+"""Level of ocr at which the other tasks begin: they need a tower that can read."""
+
+SHARES: dict[Task, float] = {"ocr": 0.46, "gui": 0.28, "sign": 0.09, "look": 0.13, "talk": 0.04}
+"""How often each task comes once all have begun."""
+
+
+@dataclass
+class Progress:
+    """How far one task has come."""
+
+    level: int = 0
+    accuracy: float = 0.0
+    """Running share of whole answers right at this level."""
+    batches: int = 0
+    """Batches seen at this level."""
+
+
+@dataclass
+class Curriculum:
+    """The state of all tasks; it is saved with the weights."""
+
+    tasks: dict[Task, Progress] = field(default_factory=lambda: {task: Progress() for task in TASKS})
+
+    def choose(self, step: int) -> tuple[Task, int]:
+        """The task and the level of the batch of `step`."""
+        rng = random.Random(f"choice/{step}")
+        task: Task = "ocr"
+        if self.tasks["ocr"].level >= FIRST:
+            task = rng.choices(TASKS, [SHARES[one] for one in TASKS])[0]
+        level = self.tasks[task].level
+        if level and rng.random() < EASIER:
+            level = rng.randrange(level)
+        return task, level
+
+    def learn(self, task: Task, level: int, accuracy: float) -> bool:
+        """Take note of a batch's share of right answers; say whether the task went a level up."""
+        state = self.tasks[task]
+        if level != state.level:
+            return False
+        state.accuracy = MEMORY * state.accuracy + (1 - MEMORY) * accuracy
+        state.batches += 1
+        if state.accuracy < THRESHOLD or state.level + 1 >= LEVELS[task]:
+            return False
+        self.tasks[task] = Progress(level=state.level + 1)
+        return True
+
+    def dump(self) -> dict[str, dict[str, float]]:
+        """The state as plain numbers."""
+        return {task: asdict(state) for task, state in self.tasks.items()}
+
+    @classmethod
+    def load(cls, state: dict[str, dict[str, float]]) -> Curriculum:
+        """The curriculum that `dump` gave."""
+        fresh = cls()
+        for task in TASKS:
+            if task in state:
+                saved = state[task]
+                fresh.tasks[task] = Progress(
+                    level=min(int(saved["level"]), LEVELS[task] - 1),
+                    accuracy=float(saved["accuracy"]),
+                    batches=int(saved["batches"]),
+                )
+        return fresh

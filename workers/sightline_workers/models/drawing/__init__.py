@@ -1,0 +1,23 @@
+"""Pictures of pages and windows with text in them, drawn as they are needed: for training, tests and the demo."""
+
+from . import colours, fonts, words
+from .demo import DemoImage, demo_images
+from .page import PageStyle, draw_page
+from .scene import Element, Glyph, Line, Scene
+from .window import WindowStyle, draw_window
+
+__all__ = [
+    "DemoImage",
+    "Element",
+    "Glyph",
+    "Line",
+    "PageStyle",
+    "Scene",
+    "WindowStyle",
+    "colours",
+    "demo_images",
+    "draw_page",
+    "draw_window",
+    "fonts",
+    "words",
+]

@@ -1,0 +1,45 @@
+"""The three pictures of the demo, with what a right answer to each of them is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL.Image import Image
+
+from .page import PageStyle, draw_page
+from .scene import Box
+from .window import Button, WindowStyle, draw_window
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoImage:
+    """A picture, what is asked about it, and what the answer must be."""
+
+    image: Image
+    prompt: str
+    """ocr: empty (the mode is the prompt); gui: the instruction; chat: the question."""
+    text: str
+    """ocr and chat: the exact answer; gui: the label of the button."""
+    box: Box | None = None
+    """gui: the button's box in px, within which the click must lie."""
+
+
+def demo_images() -> dict[str, DemoImage]:
+    """A receipt for ocr, a window for gui and a sign for chat, by the name of the kind."""
+    receipt = draw_page(["Coffee 3.20", "Bread 4.75", "Total 7.95"], PageStyle())
+    window = draw_window(
+        [
+            Button(label="Open", at=(32, 64)),
+            Button(label="Save", at=(192, 64), colour="green"),
+            Button(label="Print", at=(32, 128)),
+            Button(label="Close", at=(192, 128), colour="red"),
+        ],
+        WindowStyle(title="Editor", title_at=(16, 0)),
+    )
+    sign = draw_page(["Gate B12"], PageStyle(ink="white", paper="blue", left=16, top=32))
+    save = next(element for element in window.elements if element.label == "Save")
+    return {
+        "ocr": DemoImage(image=receipt.image, prompt="", text=receipt.text),
+        "gui": DemoImage(image=window.image, prompt="Click Save", text="Save", box=save.box),
+        "chat": DemoImage(image=sign.image, prompt="What does it say?", text="Gate B12"),
+    }

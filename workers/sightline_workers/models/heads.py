@@ -1,0 +1,39 @@
+"""The heads that teach the vision tower what its patches show; they end with the training (see `truth`)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .config import MERGE
+from .truth import CLASSES
+
+
+class PatchHeads(nn.Module):
+    """One linear layer that answers `truth`'s questions for the four patches of every image token."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.classes = CLASSES
+        self.linear = nn.Linear(width, MERGE**2 * sum(CLASSES))
+
+    def forward(self, merged: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the share of characters told right, of (batch, tokens, width) against (batch, 5, patches).
+
+        Patches that show nothing count a tenth, because most do.
+        """
+        batch, tokens, _ = merged.shape
+        scores = self.linear(merged).float().view(batch, tokens * MERGE**2, sum(self.classes))
+        loss = torch.zeros((), device=merged.device)
+        right = torch.zeros((), device=merged.device)
+        for number, answer in enumerate(scores.split(list(self.classes), dim=-1)):
+            wanted = truth[:, number]
+            if not wanted.any():
+                continue
+            weight = torch.where(wanted > 0, 1.0, 0.1)
+            each = functional.cross_entropy(answer.transpose(1, 2), wanted, reduction="none")
+            loss = loss + (each * weight).sum() / weight.sum()
+            if number == 0:
+                right = (answer.argmax(-1) == wanted)[wanted > 0].float().mean()
+        return loss, right
