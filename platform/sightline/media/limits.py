@@ -37,7 +37,11 @@ class Limits:
 
 
 def from_settings() -> Limits:
-    """The running platform's limits: `SIGHTLINE_MAX_IMAGE_BYTES` and `SIGHTLINE_MAX_IMAGE_PIXELS`."""
+    """The running platform's limits: `SIGHTLINE_MAX_IMAGE_BYTES`, `…_MAX_IMAGE_PIXELS`, `…_PIXEL_BUDGET`."""
     from django.conf import settings  # here: the guard works without Django
 
-    return Limits(max_bytes=settings.MAX_IMAGE_BYTES, max_pixels=settings.MAX_IMAGE_PIXELS)
+    return Limits(
+        max_bytes=settings.MAX_IMAGE_BYTES,
+        max_pixels=settings.MAX_IMAGE_PIXELS,
+        model_max_pixels=settings.PIXEL_BUDGET,
+    )
