@@ -1,0 +1,92 @@
+"""What a group's supervisor writes about it, and what an operator asks of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sightline.celery import probation_queue
+from sightline.clock import After
+from sightline.errors import NotFound
+from sightline.fleet.models import EngineState, Group, Intake
+from sightline.jobs.models import Job
+from sightline.jobs.status import Status
+
+HEARTBEAT_S = 2.0
+LOST_AFTER_S = 15.0
+"""A group whose supervisor is silent for so long counts as stopped."""
+
+
+def register(
+    *, name: str, host: str, tag: str, gpus: Sequence[str], engine_url: str, seats: Mapping[str, int]
+) -> Group:
+    """Announce a group that starts. What an operator drained stays drained over restarts."""
+    group, _ = Group.objects.update_or_create(
+        id=f"{name}@{host}",
+        defaults={
+            "name": name,
+            "host": host,
+            "tag": tag,
+            "gpus": list(gpus),
+            "engine_url": engine_url,
+            "seats": dict(seats),
+            "state": EngineState.STARTING,
+            "intake": Intake.CLOSED,
+            "probation": False,
+            "restarts": 0,
+            "detail": "",
+            "started_at": After(),
+            "heartbeat_at": After(),
+        },
+    )
+    return group
+
+
+def report(*, group_id: str, state: EngineState, accepting: bool, probation: bool, **facts: Any) -> Intake:
+    """Write the supervisor's view and its heartbeat; the intake that follows from it and the operator's word."""
+    if state is not EngineState.LIVE or not accepting:
+        intake = Intake.CLOSED
+    else:
+        intake = Intake.PROBATION if probation else Intake.OPEN
+    beat = {"state": state, "probation": probation, "heartbeat_at": After(), **facts}
+    if Group.objects.filter(pk=group_id, drained_at=None).update(intake=intake, **beat):
+        return intake
+    Group.objects.filter(pk=group_id).update(intake=Intake.CLOSED, **beat)
+    return Intake.CLOSED
+
+
+def drain(*, group_id: str, actor: str) -> None:
+    """Take no new job from the next claim on; those aboard end. Survives restarts."""
+    if not Group.objects.filter(pk=group_id).update(
+        drained_at=After(), intake=Intake.CLOSED, detail=f"drained by {actor}"
+    ):
+        raise NotFound(f"There is no group {group_id}.")
+
+
+def undrain(*, group_id: str, actor: str) -> None:
+    """Let the group's supervisor open the intake again, which it does within a second."""
+    if not Group.objects.filter(pk=group_id).update(drained_at=None, detail=f"resumed by {actor}"):
+        raise NotFound(f"There is no group {group_id}.")
+
+
+def suspects_waiting(*, tag: str) -> bool:
+    """Are there jobs of this model tag that must run alone?"""
+    return Job.objects.filter(queue=probation_queue(tag), status=Status.QUEUED).exists()
+
+
+def aboard(*, group_id: str) -> int:
+    """Jobs that run in the group right now."""
+    return Job.objects.filter(group=group_id, status=Status.RUNNING).count()
+
+
+def somebody_tests_suspects(*, tag: str, but: str) -> bool:
+    """Does another live group of this tag already run the suspects?"""
+    others = Group.objects.filter(tag=tag, intake=Intake.PROBATION, heartbeat_at__gt=After(-LOST_AFTER_S))
+    return others.exclude(pk=but).exists()
+
+
+def mark_lost() -> int:
+    """Close groups whose supervisor fell silent: nobody would notice that their engine died."""
+    return (
+        Group.objects.filter(heartbeat_at__lt=After(-LOST_AFTER_S))
+        .exclude(state=EngineState.STOPPED)
+        .update(state=EngineState.STOPPED, intake=Intake.CLOSED, detail="its supervisor stopped reporting")
+    )

@@ -1,0 +1,305 @@
+"""One attempt, start to end: claim → messages → engine → parse → finish. Every way out leaves through one door."""
+
+import hashlib
+import hmac
+import logging
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from sightline.jobs.claims import Claim, Claimant, Failure, Result
+from sightline.jobs.services.claim import claim as claim_next
+from sightline.jobs.services.fail import fail
+from sightline.jobs.services.finish import finish
+from sightline.jobs.status import AttemptOutcome, Status
+from sightline.kinds import registry
+from sightline.kinds.contract import Call, Image, Outcome, Reply, UnusableOutput
+from sightline.kinds.contract import Usage as CallUsage
+from sightline.kinds.images import bound_media
+from sightline.kinds.repetition import is_looping
+from sightline.media import services as media
+from sightline.telemetry import lifecycle
+from sightline_workers import leases as lease_reasons
+from sightline_workers.budget import Budget, estimate
+from sightline_workers.engines import contract
+from sightline_workers.engines.contract import Abort, Aborted, Completion, Engine, EngineError, EngineRequest
+from sightline_workers.leases import Leases
+from sightline_workers.membership import Membership
+from sightline_workers.messages import render
+from sightline_workers.priority import priority
+
+log = logging.getLogger(__name__)
+
+_PACKAGES = ("sightline", "sightline_workers")
+_WRITE_RETRY_S = 0.5
+
+
+
+
+@dataclass(kw_only=True)
+class _Progress:
+    """What an attempt knows about itself while it runs."""
+
+    began: float = field(default_factory=time.monotonic)
+    phase: str = "prepare"
+    prepare_s: float = 0.0
+    ttft_s: float | None = None
+    decode_s: float = 0.0
+    input_tokens: int = 0
+    image_tokens: int = 0
+    output_tokens: int = 0
+
+    def add(self, completion: Completion) -> None:
+        if self.ttft_s is None:
+            self.ttft_s = completion.ttft_s
+        self.decode_s += completion.decode_s
+        self.input_tokens += completion.usage.input_tokens
+        self.image_tokens += completion.usage.image_tokens
+        self.output_tokens += completion.usage.output_tokens
+
+    def timings(self) -> dict[str, float]:
+        """Milliseconds: prepare, ttft (of the first call), decode (of all calls), total."""
+        total = time.monotonic() - self.began
+        parts = {"prepare": self.prepare_s, "ttft": self.ttft_s or 0.0, "decode": self.decode_s, "total": total}
+        return {name: round(seconds * 1000, 2) for name, seconds in parts.items()}
+
+    def usage(self) -> dict[str, int]:
+        return {
+            "input_tokens": self.input_tokens,
+            "image_tokens": self.image_tokens,
+            "output_tokens": self.output_tokens,
+        }
+
+
+class Runner:
+    """Runs attempts for one worker process; its methods are called from many threads."""
+
+    def __init__(self, *, member: Membership, engine: Engine, leases: Leases, budget: Budget | None) -> None:
+        self._member = member
+        self._engine = engine
+        self._leases = leases
+        self._budget = budget
+        self._claimant = Claimant(worker=leases.worker, group=member.group, engine=member.engine_url)
+
+    def run_next(self, *, queue: str, celery_task_id: str) -> dict[str, str] | None:
+        """Claim the next job of the queue and bring it to an end; None when there was nothing to claim."""
+        claim = claim_next(queue=queue, claimant=self._claimant, celery_task_id=celery_task_id)
+        if claim is None:
+            return None
+        limit_s, at_limit = settings.ATTEMPT_TIMEOUT_S, lease_reasons.TIMEOUT
+        if claim.deadline_in_s is not None and claim.deadline_in_s < limit_s:
+            limit_s, at_limit = claim.deadline_in_s, lease_reasons.DEADLINE
+        with self._leases.holding(claim, limit_s=limit_s, reason_at_limit=at_limit) as abort:
+            status = self._end(claim, self._perform(claim, abort, limit_s, at_limit))
+        return {"job": claim.public_id, "status": str(status) if status else "fenced off"}
+
+    def _perform(self, claim: Claim, abort: Abort, limit_s: float, at_limit: str) -> Result | Failure | None:
+        """The result, the classified failure, or None when the claim is no longer ours."""
+        progress = _Progress()
+        try:
+            if limit_s <= 0:
+                raise Aborted(at_limit)
+            return self._converse(claim, abort, limit_s, progress)
+        except Aborted as aborted:
+            return _of_abort(aborted, progress)
+        except EngineError as error:
+            if abort.reason is not None:  # the connection broke because we broke it
+                return _of_abort(Aborted(abort.reason), progress)
+            return _of_engine(error, progress)
+        except UnusableOutput as error:
+            return _failure(AttemptOutcome.PERMANENT, error.code, error.message, error, progress)
+        except FileNotFoundError as error:
+            message = "An image of this job is no longer stored."
+            return _failure(AttemptOutcome.PERMANENT, "media_missing", message, error, progress)
+        except (DatabaseError, OSError) as error:
+            message = "The platform could not read what the job needs."
+            return _failure(AttemptOutcome.TRANSIENT, "storage_unavailable", message, error, progress)
+        except Exception as error:
+            # A bug of ours: spend a try, keep the frames for the operator, and keep the worker alive.
+            log.exception("event=attempt_error job=%s", claim.public_id)
+            return _failure(AttemptOutcome.TRANSIENT, "internal_error", f"Internal error: {error}", error, progress)
+
+    def _converse(self, claim: Claim, abort: Abort, limit_s: float, progress: _Progress) -> Result:
+        stored = bound_media(claim.input)
+        load = _loader(claim, stored)
+        images = [Image(index=i, width=m["width"], height=m["height"]) for i, m in enumerate(stored)]
+        # No database connection while the engine works: a pool of 16 serves hundreds of seats.
+        connection.close()
+        conversation = registry.get(claim.kind).run(input=claim.input, params=claim.params, images=images)
+        progress.prepare_s = time.monotonic() - progress.began
+        reply: Reply | None = None
+        number = 0
+        while True:
+            progress.phase = "parse" if reply is not None else "prepare"
+            try:
+                call = next(conversation) if reply is None else conversation.send(reply)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                break
+            progress.phase = "engine"
+            number += 1
+            remaining = limit_s - (time.monotonic() - progress.began)
+            request = self._request(claim, call, load, max(0.001, remaining), number)
+            completion = self._call(request, estimate(call, images), abort)
+            progress.add(completion)
+            reply = Reply(
+                text=completion.text,
+                finish=completion.finish_reason,
+                tool_calls=tuple(dict(call) for call in completion.tool_calls),
+                reasoning=completion.reasoning,
+                usage=CallUsage(
+                    input_tokens=completion.usage.input_tokens,
+                    image_tokens=completion.usage.image_tokens,
+                    output_tokens=completion.usage.output_tokens,
+                ),
+                model=claim.model,
+            )
+        progress.phase = "finish"
+        return Result(
+            output=outcome.output,
+            complete=outcome.complete,
+            finish_reason=outcome.finish_reason,
+            usage=progress.usage(),
+            timings=progress.timings(),
+        )
+
+    def _call(self, request: EngineRequest, tokens: int, abort: Abort) -> Completion:
+        if self._budget is None:
+            return self._engine.stream(request, on_delta=_ignore, abort=abort, should_stop=is_looping)
+        with self._budget.reserve(tokens, kind=self._member.kind, abort=abort):
+            return self._engine.stream(request, on_delta=_ignore, abort=abort, should_stop=is_looping)
+
+    def _request(self, claim: Claim, call: Call, load: Any, timeout_s: float, number: int) -> EngineRequest:
+        sampling = dict(call.sampling)
+        if call.tool_choice is not None:
+            sampling["tool_choice"] = call.tool_choice
+        if pixels := claim.params.get("pixels"):
+            edges = {"shortest_edge": pixels.get("min"), "longest_edge": pixels.get("max")}
+            sampling["mm_processor_kwargs"] = {"size": {name: edge for name, edge in edges.items() if edge}}
+        return EngineRequest(
+            model=self._member.served_model,
+            messages=render(call.messages, load),
+            sampling=sampling,
+            priority=priority(claim.kind, claim.claimed_at),
+            cache_salt=_salt(claim),
+            structured_outputs=call.structured_outputs,
+            response_format=call.response_format,
+            tools=call.tools,
+            timeout_s=timeout_s,
+            request_id=f"{claim.public_id}-{claim.run}-{number}",
+        )
+
+    def _end(self, claim: Claim, ending: Result | Failure | None) -> Status | None:
+        """Write the ending, patiently: a database that is away a moment must not cost a finished result."""
+        if ending is None:
+            return None
+        deadline = time.monotonic() + settings.LEASE_S * 4
+        while True:
+            try:
+                return self._write(claim, ending)
+            except DatabaseError as error:
+                # The fence makes the repetition safe: if the commit had succeeded, it is refused.
+                log.warning("event=finish_retried job=%s reason=%r", claim.public_id, str(error))
+                connection.close()
+                if time.monotonic() > deadline:
+                    return None
+                time.sleep(_WRITE_RETRY_S)
+
+    def _write(self, claim: Claim, ending: Result | Failure) -> Status | None:
+        if isinstance(ending, Failure):
+            status = fail(claim=claim, failure=ending)
+        else:
+            written = finish(claim=claim, result=ending)
+            status = (Status.SUCCEEDED if ending.complete else Status.INCOMPLETE) if written else None
+        if status is None:
+            lifecycle.fenced_off(claim)
+        return status
+
+
+def _ignore(delta: str) -> None:
+    """Nobody streams this job."""
+
+
+def _salt(claim: Claim) -> str:
+    """Keeps the engine's prefix cache apart by tenant, without telling the engine who the tenant is."""
+    return hmac.new(settings.SECRET_KEY.encode(), claim.tenant_id.bytes, hashlib.sha256).hexdigest()[:32]
+
+
+def _loader(claim: Claim, stored: Sequence[dict[str, Any]]) -> Any:
+    """A function from image index to its bytes; one query for all images, each file read when it is needed."""
+    rows = media.by_sha256(tenant_id=claim.tenant_id, digests=[m["sha256"] for m in stored]) if stored else {}
+
+    def load(index: int) -> tuple[bytes, str]:
+        row = rows.get(stored[index]["sha256"])
+        if row is None:
+            raise FileNotFoundError(stored[index]["sha256"])
+        return media.open_bytes(row), row.stored_mime
+
+    return load
+
+
+def _of_abort(aborted: Aborted, progress: _Progress) -> Failure | None:
+    match aborted.reason:
+        case lease_reasons.DRAIN:
+            message = "The worker was shut down and handed the job back."
+            return _failure(AttemptOutcome.RELEASED, "worker_draining", message, aborted, progress, pause_s=0.0)
+        case lease_reasons.TIMEOUT:
+            message = f"The attempt took longer than {settings.ATTEMPT_TIMEOUT_S:.0f} s."
+            return _failure(AttemptOutcome.TRANSIENT, "attempt_timeout", message, aborted, progress)
+        case lease_reasons.DEADLINE:
+            message = "The deadline passed while the job ran."
+            return _failure(AttemptOutcome.EXPIRED, "deadline_exceeded", message, aborted, progress)
+        case _:
+            return None
+
+
+def _of_engine(error: EngineError, progress: _Progress) -> Failure:
+    if error.code == "engine_unavailable":
+        # Nobody was there to take the request: no work was done, so no try is spent.
+        return _failure(AttemptOutcome.RELEASED, error.code, error.message, error, progress, pause_s=1.0)
+    outcome = {
+        contract.Failure.PERMANENT: AttemptOutcome.PERMANENT,
+        contract.Failure.TRANSIENT: AttemptOutcome.TRANSIENT,
+        contract.Failure.CRASH: AttemptOutcome.CRASH,
+    }[error.failure]
+    return _failure(outcome, error.code, error.message, error, progress, pause_s=error.retry_after_s)
+
+
+def _failure(
+    outcome: AttemptOutcome,
+    code: str,
+    message: str,
+    error: BaseException,
+    progress: _Progress,
+    *,
+    pause_s: float | None = None,
+) -> Failure:
+    return Failure(
+        outcome=outcome,
+        code=code,
+        message=message,
+        error_type=type(error).__name__,
+        phase=progress.phase,
+        frames=_frames(error),
+        retry_after_s=pause_s,
+        timings=progress.timings(),
+    )
+
+
+def _frames(error: BaseException) -> tuple[str, ...]:
+    """Our own frames of the traceback, innermost last, without the machine's paths."""
+    frames = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        parts = Path(frame.filename).parts
+        for package in _PACKAGES:
+            if package in parts:
+                place = "/".join(parts[len(parts) - 1 - parts[::-1].index(package) :])
+                frames.append(f"{place}:{frame.lineno} {frame.name}")
+                break
+    return tuple(frames[-12:])

@@ -1,0 +1,145 @@
+"""The heartbeat of a worker process: renews its leases, and stops attempts that are no longer its own.
+
+One thread for all attempts. Every second it looks which claims still hold; every third of a lease it renews them.
+A second thread listens for aborts, so that a cancelled job leaves its seat within milliseconds.
+"""
+
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from sightline import ids
+from sightline.events.notify import ABORTS
+from sightline.jobs.claims import Claim
+from sightline.jobs.services.renew import held, renew
+from sightline_workers.engines.contract import Abort
+
+log = logging.getLogger(__name__)
+
+LOST, CANCELLED, DRAIN, TIMEOUT, DEADLINE = "lease lost", "cancelled", "drain", "timeout", "deadline"
+LOOK_EVERY_S = 1.0
+_GRACE_S = 5.0
+
+
+class _Attempt:
+    def __init__(self, claim: Claim, abort: Abort, limit_s: float, reason_at_limit: str) -> None:
+        self.claim = claim
+        self.abort = abort
+        self.ends_at = time.monotonic() + limit_s
+        self.reason_at_limit = reason_at_limit
+        self.renewed_at = time.monotonic()
+
+
+class Leases:
+    """The claims that this process holds."""
+
+    def __init__(self, node: str) -> None:
+        # The node name survives a restart, the token does not: a new process never renews an old one's leases.
+        self.worker = f"{node}#{os.getpid()}-{secrets.token_hex(3)}"
+        self._attempts: dict[UUID, _Attempt] = {}
+        self._lock = threading.Lock()
+        self._started = False
+        self._draining = False
+
+    @contextmanager
+    def holding(self, claim: Claim, *, limit_s: float, reason_at_limit: str) -> Iterator[Abort]:
+        """Keep the claim's lease while the block runs; the `Abort` is set when it must stop, with the reason."""
+        attempt = _Attempt(claim, Abort(), limit_s, reason_at_limit)
+        with self._lock:
+            self._attempts[claim.job_id] = attempt
+            self._start()
+        try:
+            yield attempt.abort
+        finally:
+            with self._lock:
+                self._attempts.pop(claim.job_id, None)
+
+    def abort_all(self, reason: str) -> None:
+        """Stop every attempt of the process."""
+        with self._lock:
+            attempts = list(self._attempts.values())
+        for attempt in attempts:
+            attempt.abort.set(reason)
+
+    def drain(self, within_s: float) -> None:
+        """Let the attempts end by themselves for so long, then hand the rest back."""
+        with self._lock:
+            if self._draining:
+                return
+            self._draining = True
+        timer = threading.Timer(within_s, self.abort_all, [DRAIN])
+        timer.daemon = True
+        timer.start()
+
+    def _start(self) -> None:
+        if self._started:
+            return
+        self._started = True
+        threading.Thread(target=self._beat, name="leases", daemon=True).start()
+        threading.Thread(target=self._listen, name="aborts", daemon=True).start()
+
+    def _beat(self) -> None:
+        renewed = time.monotonic()
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            began = time.monotonic()
+            with self._lock:
+                attempts = list(self._attempts.values())
+            for attempt in attempts:
+                if began > attempt.ends_at:
+                    attempt.abort.set(attempt.reason_at_limit)
+            # An attempt that ignores its limit is given up: its lease lapses and somebody else takes the job.
+            living = [a for a in attempts if began <= a.ends_at + _GRACE_S]
+            try:
+                if began - renewed >= min(settings.LEASE_S / 3, 10.0):
+                    self._check(living, renew(worker=self.worker, job_ids=[a.claim.job_id for a in living]))
+                    renewed = began
+                    for attempt in living:
+                        attempt.renewed_at = began
+                elif living:
+                    self._check(living, held(worker=self.worker, job_ids=[a.claim.job_id for a in living]))
+            except DatabaseError as error:
+                log.warning("event=renew_failed reason=%r", str(error))
+                connection.close()
+            for attempt in attempts:
+                # Without the database nobody knows whether the lease still holds; past it, somebody else may run it.
+                if time.monotonic() - attempt.renewed_at > settings.LEASE_S:
+                    attempt.abort.set(LOST)
+
+    def _check(self, attempts: list[_Attempt], valid: dict[UUID, int]) -> None:
+        for attempt in attempts:
+            if valid.get(attempt.claim.job_id) != attempt.claim.fence:
+                with self._lock:
+                    mine = self._attempts.get(attempt.claim.job_id) is attempt
+                if mine:  # not one that finished between the query and now
+                    attempt.abort.set(CANCELLED)
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                self._listen_once()
+            except (redis.RedisError, OSError) as error:
+                log.warning("event=abort_listener_lost reason=%r", str(error))
+                time.sleep(1.0)
+
+    def _listen_once(self) -> None:
+        # Its own connection: it blocks for ever, where the shared client gives up quickly.
+        client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, health_check_interval=10)
+        with client.pubsub(ignore_subscribe_messages=True) as channel:
+            channel.subscribe(ABORTS)
+            for message in channel.listen():
+                job_id = ids.decode(ids.JOB, json.loads(message["data"])["job"])
+                with self._lock:
+                    attempt = self._attempts.get(job_id)
+                if attempt is not None:
+                    attempt.abort.set(CANCELLED)
