@@ -40,8 +40,6 @@ _PACKAGES = ("sightline", "sightline_workers")
 _WRITE_RETRY_S = 0.5
 
 
-
-
 @dataclass(kw_only=True)
 class _Progress:
     """What an attempt knows about itself while it runs."""
@@ -66,7 +64,12 @@ class _Progress:
     def timings(self) -> dict[str, float]:
         """Milliseconds: prepare, ttft (of the first call), decode (of all calls), total."""
         total = time.monotonic() - self.began
-        parts = {"prepare": self.prepare_s, "ttft": self.ttft_s or 0.0, "decode": self.decode_s, "total": total}
+        parts = {
+            "prepare": self.prepare_s,
+            "ttft": self.ttft_s or 0.0,
+            "decode": self.decode_s,
+            "total": total,
+        }
         return {name: round(seconds * 1000, 2) for name, seconds in parts.items()}
 
     def usage(self) -> dict[str, int]:
@@ -123,7 +126,9 @@ class Runner:
         except Exception as error:
             # A bug of ours: spend a try, keep the frames for the operator, and keep the worker alive.
             log.exception("event=attempt_error job=%s", claim.public_id)
-            return _failure(AttemptOutcome.TRANSIENT, "internal_error", f"Internal error: {error}", error, progress)
+            return _failure(
+                AttemptOutcome.TRANSIENT, "internal_error", f"Internal error: {error}", error, progress
+            )
 
     def _converse(self, claim: Claim, abort: Abort, limit_s: float, progress: _Progress) -> Result:
         stored = bound_media(claim.input)
@@ -248,7 +253,9 @@ def _of_abort(aborted: Aborted, progress: _Progress) -> Failure | None:
     match aborted.reason:
         case lease_reasons.DRAIN:
             message = "The worker was shut down and handed the job back."
-            return _failure(AttemptOutcome.RELEASED, "worker_draining", message, aborted, progress, pause_s=0.0)
+            return _failure(
+                AttemptOutcome.RELEASED, "worker_draining", message, aborted, progress, pause_s=0.0
+            )
         case lease_reasons.TIMEOUT:
             message = f"The attempt took longer than {settings.ATTEMPT_TIMEOUT_S:.0f} s."
             return _failure(AttemptOutcome.TRANSIENT, "attempt_timeout", message, aborted, progress)

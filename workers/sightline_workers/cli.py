@@ -14,12 +14,16 @@ ON_CPU = {"gui": 4, "chat": 8, "ocr": 8}
 
 
 @click.command()
-@click.option("--gpus", default="", help="NVML indexes of the GPUs of this group, `0` or `0,1`; none: the CPU.")
+@click.option(
+    "--gpus", default="", help="NVML indexes of the GPUs of this group, `0` or `0,1`; none: the CPU."
+)
 @click.option("--model", "tag", default=None, help="Model tag to serve (SIGHTLINE_MODELS).")
 @click.option("--name", default=None, help="The group's name; default gpu0, gpu0-1, cpu0, …")
 @click.option("--engine", type=click.Choice(["vllm", "twin"]), default="vllm", show_default=True)
 @click.option("--engine-url", default=None, help="Use an engine that already runs there; start none.")
-@click.option("--twin-option", "twin_options", multiple=True, metavar="NAME=VALUE", help="Passed on to the twin.")
+@click.option(
+    "--twin-option", "twin_options", multiple=True, metavar="NAME=VALUE", help="Passed on to the twin."
+)
 def group(
     gpus: str,
     tag: str | None,
@@ -32,9 +36,9 @@ def group(
     import django
 
     django.setup()
+    from sightline.processes.orphans import end_orphans
     from sightline_workers.group import GroupOptions, GroupSupervisor
     from sightline_workers.launches import elsewhere, twin_process, vllm_process
-    from sightline.processes.orphans import end_orphans
 
     tag = tag or settings.DEFAULT_MODEL
     if tag not in settings.MODELS:
@@ -53,9 +57,7 @@ def group(
     else:
         launch = vllm_process(tag=tag, seats=seats, gpus=uuids)
     supervisor = GroupSupervisor(
-        GroupOptions(
-            name=name, host=socket.gethostname(), tag=tag, gpus=uuids, seats=seats, folder=folder
-        ),
+        GroupOptions(name=name, host=socket.gethostname(), tag=tag, gpus=uuids, seats=seats, folder=folder),
         launch,
         on_line=lambda source, line: print(f"{source:7} | {line}", flush=True),
         on_state=lambda state, detail: print(f"engine {state}{': ' + detail if detail else ''}", flush=True),

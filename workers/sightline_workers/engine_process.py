@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 from sightline.processes.child import Child
 from sightline_workers.engines.contract import EngineError
 from sightline_workers.engines.openai_http import OpenAIEngine
@@ -27,7 +26,6 @@ class Launch:
     """The whole environment of the process."""
 
 
-
 class EngineProcess:
     """One engine: a child of ours, or one that runs elsewhere."""
 
@@ -38,7 +36,9 @@ class EngineProcess:
         self.client = client
         self._child: Child | None = None
         if launch.argv:
-            self._child = Child(name="engine", argv=launch.argv, env=launch.env, folder=folder, on_line=on_line)
+            self._child = Child(
+                name="engine", argv=launch.argv, env=launch.env, folder=folder, on_line=on_line
+            )
         self._misses = 0
         self._progress: int | None = None
 

@@ -255,7 +255,11 @@ class GroupSupervisor:
         ]
         env = {**os.environ, **member.environment(), "SIGHTLINE_ROLE": "worker"}
         return Child(
-            name=kind, argv=argv, env=env, folder=options.folder, on_line=lambda line: self._on_line(kind, line)
+            name=kind,
+            argv=argv,
+            env=env,
+            folder=options.folder,
+            on_line=lambda line: self._on_line(kind, line),
         )
 
     def _keep_workers(self) -> None:
@@ -269,7 +273,9 @@ class GroupSupervisor:
                 times = 0 if now - worker.started_at > 60 else times + 1
                 pause = 0.0 if times <= 1 else min(LONGEST_BACKOFF_S, 0.5 * 2**times)
                 self._worker_restarts[kind] = (now + pause, times)
-                log.warning("event=worker_ended group=%s kind=%s code=%s", self._options.id, kind, worker.exit_code)
+                log.warning(
+                    "event=worker_ended group=%s kind=%s code=%s", self._options.id, kind, worker.exit_code
+                )
             elif now >= due:
                 worker.start()
                 self._worker_restarts[kind] = (0.0, times)

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from sightline.celery import probation_queue, queue_name
 from sightline.fleet.models import Group, Intake
-from sightline_workers.membership import membership
+from sightline_workers.membership import Membership, membership
 
 log = logging.getLogger(__name__)
 
@@ -31,27 +31,26 @@ class IntakeStep(bootsteps.StartStopStep):
 
     def start(self, consumer: Any) -> None:
         if self._member is not None:
-            self._follow(consumer)
-            self._timer = consumer.timer.call_repeatedly(LOOK_EVERY_S, self._follow, [consumer])
+            self._follow(consumer, self._member)
+            self._timer = consumer.timer.call_repeatedly(LOOK_EVERY_S, self._follow, [consumer, self._member])
 
     def stop(self, consumer: Any) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _follow(self, consumer: Any) -> None:
-        assert self._member is not None
+    def _follow(self, consumer: Any, member: Membership) -> None:
         try:
-            intake = Group.objects.filter(pk=self._member.group).values_list("intake", flat=True).first()
+            intake = Group.objects.filter(pk=member.group).values_list("intake", flat=True).first()
         except DatabaseError as error:
             log.warning("event=intake_unknown reason=%r", str(error))
             connection.close()
             return
-        own = queue_name(self._member.kind, self._member.tag)
-        suspects = probation_queue(self._member.tag)
+        own = queue_name(member.kind, member.tag)
+        suspects = probation_queue(member.tag)
         wanted = {
             own: intake == Intake.OPEN,
-            suspects: intake == Intake.PROBATION and self._member.tests_suspects,
+            suspects: intake == Intake.PROBATION and member.tests_suspects,
         }
         for queue, wants in wanted.items():
             consumes = consumer.task_consumer is not None and consumer.task_consumer.consuming_from(queue)

@@ -24,4 +24,7 @@ def _content(content: Any, load: Loader) -> Any:
 
 def _image(index: int, load: Loader) -> dict[str, Any]:
     data, mime = load(index)
-    return {"type": "image_url", "image_url": {"url": f"data:{mime};base64,{base64.b64encode(data).decode()}"}}
+    return {
+        "type": "image_url",
+        "image_url": {"url": f"data:{mime};base64,{base64.b64encode(data).decode()}"},
+    }

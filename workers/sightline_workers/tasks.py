@@ -27,7 +27,7 @@ _node = "worker"
 
 @celeryd_init.connect
 def _remember_node(sender: str, **kwargs: Any) -> None:
-    global _node  # noqa: PLW0603
+    global _node
     _node = sender
 
 
