@@ -51,7 +51,7 @@ def place(values: Sequence[float], *, width: int, height: int, divisor: int = GR
 
 
 def numbers(value: Any, count: int) -> list[float] | None:
-    """`count` finite numbers from a list, nested once at most, of numbers or digits, or from a string of them.
+    """`count` finite numbers from a list, nested once at most, of numbers or digits, or from a string.
 
     None when it is anything else.
     """

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from sightline.kinds.text import STORABLE
+
 if TYPE_CHECKING:
     from sightline.kinds.contract import StoredImage
 
@@ -33,8 +35,8 @@ class ImageRef(BaseModel):
     )
 
     upload_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
-    data: str | None = Field(default=None, description="A data URI: data:image/png;base64,…")
-    url: Annotated[str, Field(max_length=8192)] | None = Field(
+    data: Annotated[str, STORABLE] | None = Field(default=None, description="data:image/png;base64,…")
+    url: Annotated[str, Field(max_length=8192), STORABLE] | None = Field(
         default=None, description="An http or https address."
     )
     detail: Literal["auto", "low", "high"] | None = Field(

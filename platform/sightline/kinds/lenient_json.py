@@ -15,12 +15,16 @@ from typing import Any
 MAX_DEPTH = 40
 """Deepest nesting the lenient reader follows; beyond it, text is treated as cut off there."""
 
-_FENCE = re.compile(r"\A\s*```[\w+-]*[ \t]*\n?(.*?)(?:\n?[ \t]*```[ \t]*.*)?\Z", re.DOTALL)
+_FENCED = frozenset(
+    {"", "json", "markdown", "md", "html", "text", "txt", "latex", "xml", "python", "tool_call"}
+)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
 _SPACE = re.compile(r"\s*")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"', "'": "'"}
+_CHUNK = {quote: re.compile(rf"[^\\{quote}]*") for quote in "\"'"}
+"""Text of a string up to its next backslash or closing quote."""
 _DROPPED = object()
 
 
@@ -40,8 +44,11 @@ class Found:
 
 def unfenced(text: str) -> str:
     """`text` without the one code fence around it, closed or not; other text is returned stripped."""
-    match = _FENCE.match(text)
-    return match.group(1).strip() if match else text.strip()
+    text = text.strip()
+    opening, newline, body = text.partition("\n")
+    if not newline or not opening.startswith("```") or opening[3:].strip().lower() not in _FENCED:
+        return text
+    return body.removesuffix("```").strip()
 
 
 def find(text: str, opening: str = "{[", start: int = 0) -> Found | None:
@@ -131,13 +138,17 @@ class _Reader:
     def _string(self, quote: str) -> tuple[str, bool]:
         self.at += 1
         parts: list[str] = []
-        while (character := self._peek()) and character != quote:
+        while match := _CHUNK[quote].match(self.text, self.at):
+            parts.append(match.group())
+            self.at = match.end()
+            character = self._peek()
+            if character == "":
+                return "", False
             self.at += 1
-            parts.append(self._escape() if character == "\\" else character)
-        if not character:
-            return "", False
-        self.at += 1
-        return "".join(parts), True
+            if character == quote:
+                return "".join(parts), True
+            parts.append(self._escape())
+        return "", False
 
     def _escape(self) -> str:
         character = self._peek()

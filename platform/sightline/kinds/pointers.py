@@ -10,8 +10,8 @@ def pointer(loc: Sequence[str | int], value: Any, *, missing: bool = False) -> s
     """The JSON pointer (RFC 6901) of an error at `loc` in the input `value`, "" for the whole.
 
     Pydantic puts the names of union members into its locations (`messages, 0, user, content, parts, 1`).
-    They are no part of the input, so only steps that exist in it are taken. With `missing`, the last step names
-    the field that is not there.
+    They are no part of the input, so only steps that exist in it are taken. With `missing`, the last
+    step names the field that is not there.
     """
     steps: list[str] = []
     for position, step in enumerate(loc):

@@ -33,8 +33,8 @@ def loop_period(text: str) -> int | None:
         return None
     probe = tail[-_PROBE:]
     end = len(tail)
-    # If the tail repeats with period p, its last 16 characters occur p earlier as well: only such p are tried,
-    # and most comparisons end at their first character.
+    # If the tail repeats with period p, its last 16 characters occur p earlier as well: only such p are
+    # tried, and most comparisons end at their first character.
     at = tail.rfind(probe, 0, end - 1)
     while at != -1:
         period = end - _PROBE - at
@@ -60,7 +60,7 @@ class LoopWatch:
         self._unchecked = 0
 
     def feed(self, delta: str) -> bool:
-        """Take in `delta`; True once the text loops. Looks every CHECK_EVERY characters, keeps only the tail."""
+        """Take in `delta`; True once the text loops. Looks every CHECK_EVERY characters."""
         self._tail = (self._tail + delta)[-WINDOW:]
         self._unchecked += len(delta)
         if self._unchecked < CHECK_EVERY:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sightline.kinds.text import Text
+from sightline.kinds.text import STORABLE
 
-Stop = Annotated[Text, Field(min_length=1, max_length=200)]
+Stop = Annotated[str, Field(min_length=1, max_length=200), STORABLE]
 
 
 class PixelBudget(BaseModel):

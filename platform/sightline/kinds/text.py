@@ -15,24 +15,25 @@ MAX_NESTING = 32
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def _without_nul(value: str) -> str:
-    # PostgreSQL refuses U+0000 in text and JSON, SQLite cuts text at it: refused at the door, not later.
-    if "\x00" in value:
+def _storable_text(value: str) -> str:
+    # PostgreSQL refuses both in text and JSON, SQLite cuts text at NUL: refused at the door, not later.
+    bad = _UNSTORABLE.search(value)
+    if bad and bad.group() == "\x00":
         raise PydanticCustomError("nul_character", "must not contain the NUL character")
+    if bad:
+        raise PydanticCustomError("lone_surrogate", "must not contain lone surrogates")
     return value
 
 
-Text = Annotated[str, AfterValidator(_without_nul)]
-"""A string without NUL; pydantic itself refuses lone surrogates."""
+STORABLE = AfterValidator(_storable_text)
+"""Marks a string that every supported database can store: no NUL, no lone surrogates."""
 
 
 def _checked_json(value: Any, depth: int = 0) -> Any:
     if depth > MAX_NESTING:
         raise PydanticCustomError("too_deep", "is nested deeper than {limit} levels", {"limit": MAX_NESTING})
     if isinstance(value, str):
-        _without_nul(value)
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise PydanticCustomError("lone_surrogate", "must not contain lone surrogates")
+        _storable_text(value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise PydanticCustomError("not_finite", "must not contain NaN or infinity")
     elif isinstance(value, dict):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sightline.kinds.images import ImageRef
-from sightline.kinds.text import JsonObject, Text
+from sightline.kinds.text import STORABLE, JsonObject
 
 MAX_TEXT = 1_500_000
 """Characters of one text: more than the longest context holds."""
 
-LongText = Annotated[Text, Field(max_length=MAX_TEXT)]
-Name = Annotated[Text, Field(min_length=1, max_length=128)]
+LongText = Annotated[str, Field(max_length=MAX_TEXT), STORABLE]
+Name = Annotated[str, Field(min_length=1, max_length=128), STORABLE]
 
 
 class Strict(BaseModel):
@@ -33,7 +34,9 @@ class TextPart(Strict):
 class ImageAddress(Strict):
     """OpenAI's image_url: a data URI or an address as `url`, or ours: `upload_id`."""
 
-    url: str | None = Field(default=None, description="data:image/…;base64,… or an https address.")
+    url: Annotated[str, STORABLE] | None = Field(
+        default=None, description="data:…;base64,… or an https address."
+    )
     upload_id: str | None = None
     detail: Literal["auto", "low", "high"] | None = None
 
@@ -47,18 +50,13 @@ class ImageAddress(Strict):
         if (self.url is None) == (self.upload_id is None):
             raise PydanticCustomError("image_source", "give exactly one of url and upload_id")
         if self.upload_id is not None:
-            if (
-                not 0 < len(self.upload_id) <= 64
-                or not self.upload_id.replace("_", "").replace("-", "").isalnum()
-            ):
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.upload_id):
                 raise PydanticCustomError("image_source", "upload_id is not the id of an upload")
             return ImageRef(upload_id=self.upload_id, detail=self.detail)
         url = self.url or ""
         if url[:5].lower() == "data:":
-            if "," not in url[:300]:
-                raise PydanticCustomError(
-                    "image_source", "url is not a data URI such as data:image/png;base64,…"
-                )
+            if "," not in url[:260]:
+                raise PydanticCustomError("image_source", "url must be like data:image/png;base64,…")
             return ImageRef(data=url, detail=self.detail)
         if not url.lower().startswith(("http://", "https://")) or len(url) > 8192 or _blank(url):
             raise PydanticCustomError("image_source", "url must be a data URI or an http or https address")
@@ -172,7 +170,7 @@ Message = Annotated[SystemMessage | UserMessage | AssistantMessage | ToolMessage
 class FunctionSpec(Strict):
     """A function that the model may call."""
 
-    name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$"), STORABLE]
     description: LongText | None = None
     parameters: JsonObject | None = Field(default=None, description="JSON schema of the arguments.")
     strict: bool | None = None

@@ -104,7 +104,7 @@ def _seconds(value: Any) -> float | None:
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str | None]:
-    by_name = {choice.lower(): choice for choice in choices}
+    by_name: dict[str, str] = {choice.lower(): choice for choice in choices}
     return lambda value: by_name.get(value.strip().lower()) if isinstance(value, str) else None
 
 
@@ -150,7 +150,7 @@ def call_schema(tool: Tool) -> dict[str, Any]:
             "type": "object",
             "properties": {
                 "action": {"type": "string", "enum": [action]},
-                **{name: _SCHEMAS[name] for name in required},
+                **{str(name): _SCHEMAS[name] for name in required},
             },
             "required": ["action", *required],
             "additionalProperties": False,

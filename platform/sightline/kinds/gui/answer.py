@@ -1,8 +1,8 @@
 """From the model's text to one action.
 
-Shapes taken: `<tool_call>` alone, after an `Action:` line, after `Thought:` and `Action:` lines or free text or
-`<think>`; the same JSON bare or in a code fence; the arguments without their wrapper; a call that the engine has
-parsed already. Missing closers are put up with, missing values are not.
+Shapes taken: `<tool_call>` alone, after an `Action:` line, after `Thought:` and `Action:` lines or free text
+or `<think>`; the same JSON bare or in a code fence; the arguments without their wrapper; a call that the
+engine has parsed already. Missing closers are put up with, missing values are not.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _prose(text: str) -> tuple[str | None, str | None]:
     labels = list(_LABEL.finditer(text))
     thoughts.append(text[: labels[0].start()] if labels else text)
     description = None
-    for label, following in zip(labels, [*labels[1:], None], strict=True):
+    for label, following in zip(labels, [*labels, None][1:], strict=True):
         part = text[label.end() : following.start() if following else len(text)].strip()
         if label.group(1).lower() == "thought":
             thoughts.append(part)

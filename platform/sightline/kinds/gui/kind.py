@@ -16,7 +16,7 @@ from sightline.kinds.gui.answer import Answer, parse, repair_request
 from sightline.kinds.images import ImageRef, check_count, media
 from sightline.kinds.repetition import settled_finish
 from sightline.kinds.sampling import SamplingParams, sampling
-from sightline.kinds.text import Text, storable
+from sightline.kinds.text import STORABLE, storable
 
 DEFAULTS: Json = {"max_tokens": 512, "temperature": 0.0}
 """Greedy and without penalties: a coordinate is not a matter of taste."""
@@ -43,14 +43,14 @@ class GuiInput(BaseModel):
         },
     )
 
-    instruction: Annotated[Text, Field(min_length=1, max_length=16_000)] = Field(
+    instruction: Annotated[str, Field(min_length=1, max_length=16_000), STORABLE] = Field(
         description="What the user wants done."
     )
     images: list[ImageRef] = Field(description="Exactly one screenshot.")
     tool: Literal["computer_use", "mobile_use"] = Field(
         default="computer_use", description="The actions to choose from."
     )
-    history: list[Annotated[Text, Field(max_length=4000)]] = Field(
+    history: list[Annotated[str, Field(max_length=4000), STORABLE]] = Field(
         default_factory=list, max_length=200, description="What was done so far, oldest first."
     )
 
@@ -157,7 +157,7 @@ def _outcome(
 
 
 def _resolved(arguments: dict[str, Any], *, tool: prompt.Tool, image: Image) -> Json:
-    """Image size, divisor, and for each point its normalised and pixel values; the raw ones are the arguments."""
+    """Image size, divisor, and each point normalised and in pixels; the raw values are the arguments."""
     divisor = MOBILE_GRID if tool == "mobile_use" else GRID
     resolved: Json = {
         "image": {"width": image.width, "height": image.height},

@@ -171,7 +171,7 @@ For each function call, return a json object with function name and arguments wi
 # Response format
 
 1) Action: one short imperative sentence.
-2) One <tool_call></tool_call> block, and nothing after it."""  # noqa: E501 (the wording of the trained format)
+2) One <tool_call></tool_call> block, and nothing after it."""
 
 
 def system(tool: Tool) -> str:

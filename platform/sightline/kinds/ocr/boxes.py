@@ -25,7 +25,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def read(text: str) -> Reading:
-    """The lines and their boxes. Complete items of a cut-off list are kept, with a warning. Raises UnusableOutput."""
+    """The lines and their boxes; complete items of a cut-off list are kept. Raises UnusableOutput."""
     found = _list(lenient_json.unfenced(text))
     warnings = [] if found.complete else ["the list was cut off; its complete items are kept"]
     blocks: list[Block] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from html.parser import HTMLParser
 
@@ -25,8 +26,9 @@ def read(text: str) -> Reading:
     """The page in HTML, its boxes as blocks, and its plain text. Takes any text."""
     html = unfenced(text)
     parser = _PageParser(html)
-    parser.feed(html)
-    parser.close()
+    with contextlib.suppress(AssertionError):  # html.parser gives up on declarations such as "<![x".
+        parser.feed(html)
+        parser.close()
     parser.finish()
     blocks = tuple(block for _, block in sorted(parser.blocks, key=lambda numbered: numbered[0]))
     return Reading(html=html, blocks=blocks, text=_tidy("".join(parser.text)))

@@ -11,7 +11,7 @@ from sightline.kinds.ocr.prompt import Fields
 
 
 def read(text: str, wanted: Fields | None) -> Reading:
-    """The values by key. Complete pairs of a cut-off object are kept, with a warning. Raises UnusableOutput."""
+    """The values by key; complete pairs of a cut-off object are kept. Raises UnusableOutput."""
     found = lenient_json.find(lenient_json.unfenced(text), "{")
     if found is None or not isinstance(found.value, dict):
         raise UnusableOutput("the answer holds no JSON object")
@@ -23,7 +23,7 @@ def read(text: str, wanted: Fields | None) -> Reading:
 
 
 def schema(wanted: Fields | None) -> dict[str, Any]:
-    """Constraint of the repair call: strings for the wanted names, any JSON where the template has structure."""
+    """Constraint of the repair call: a string for each wanted name, or the template's structure."""
     if not wanted:
         return {"type": "object"}
     shape = wanted if isinstance(wanted, dict) else dict.fromkeys(wanted, "")

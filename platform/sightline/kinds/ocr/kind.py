@@ -14,15 +14,17 @@ from sightline.kinds.ocr import boxes, html, kie, markdown, prompt
 from sightline.kinds.ocr.page import Reading
 from sightline.kinds.repetition import settled_finish
 from sightline.kinds.sampling import SamplingParams, sampling
-from sightline.kinds.text import JsonObject, Text, storable
+from sightline.kinds.text import STORABLE, JsonObject, storable
 
 DEFAULTS: Json = {"temperature": 0.0}
-"""Greedy, without penalties (they damage tables), up to the end of the context: pages differ too much for a limit."""
+"""Greedy; no penalties, they damage tables; no max_tokens, for pages differ too much."""
 
 MAX_FIELDS = 200
 """Most names or keys in `fields`."""
 
-_Names = Annotated[list[Annotated[Text, Field(min_length=1, max_length=200)]], Field(max_length=MAX_FIELDS)]
+_Names = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=200), STORABLE]], Field(max_length=MAX_FIELDS)
+]
 _Template = Annotated[JsonObject, Field(max_length=MAX_FIELDS)]
 
 

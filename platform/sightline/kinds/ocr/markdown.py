@@ -1,6 +1,7 @@
-"""Reads `qwenvl markdown`: Markdown with tables in LaTeX, their boxes in comments `<!-- Table (x1, y1, x2, y2) -->`.
+"""Reads `qwenvl markdown`: Markdown with tables in LaTeX.
 
-Pictures are comments alone: `<!-- Image (x1, y1, x2, y2) -->`.
+A comment `<!-- Table (x1, y1, x2, y2) -->` before a table gives its box; a picture is such a comment alone:
+`<!-- Image (x1, y1, x2, y2) -->`.
 """
 
 from __future__ import annotations

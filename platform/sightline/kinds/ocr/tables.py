@@ -1,22 +1,27 @@
 """Tables in the text of a page: LaTeX's tabular, Markdown's pipes, HTML's <table>, as rows of cells.
 
-Spans are not expanded: a \\multicolumn or colspan cell is one cell. Rows keep the text of a cell as it was written,
-without the markup around it.
+Spans are not expanded: a \\multicolumn or colspan cell is one cell. Cells keep their text as it was
+written, without the markup around it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from html.parser import HTMLParser
 
 Rows = list[list[str]]
 
 _TABULAR = re.compile(r"\\begin\{(tabular[x*]?|array|longtable)\}(.*?)(?:\\end\{\1\}|\Z)", re.DOTALL)
-_RULE = re.compile(r"\\(?:hline|toprule|midrule|bottomrule|cline\{[^}]*\}|cmidrule(?:\([^)]*\))?\{[^}]*\})")
+_RULE = re.compile(
+    r"\\(?:hline|toprule|midrule|bottomrule|cline\{[^}]{0,40}\}|cmidrule(?:\([^)]{0,40}\))?\{[^}]{0,40}\})"
+)
 _SPAN = re.compile(r"\\(?:multicolumn|multirow)\{[^{}]*\}\{[^{}]*\}\{((?:[^{}]|\{[^{}]*\})*)\}")
 _STYLE = re.compile(r"\\(?:textbf|textit|emph|makecell|underline)\{([^{}]*)\}")
 _ESCAPED = re.compile(r"\\([%&$#_{}])")
-_PIPE_RULE = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?\s*")
+_PIPE_RULE = re.compile(
+    r"\\(?:hline|toprule|midrule|bottomrule|cline\{[^}]{0,40}\}|cmidrule(?:\([^)]{0,40}\))?\{[^}]{0,40}\})"
+)
 
 
 def latex_rows(text: str) -> Rows | None:
@@ -24,19 +29,22 @@ def latex_rows(text: str) -> Rows | None:
     match = _TABULAR.search(text)
     if match is None:
         return None
-    body = _without_columns(match.group(2))
+    arguments = 2 if match.group(1) in ("tabular*", "tabularx") else 1
+    body = _without_arguments(match.group(2), arguments)
     rows: Rows = []
-    for line in re.split(r"\\\\(?:\[[^\]]*\])?", _RULE.sub("", body)):
+    for line in re.split(r"\\\\(?:\[[^\]]{0,40}\])?", _RULE.sub("", body)):
         cells = [_plain_latex(cell) for cell in re.split(r"(?<!\\)&", line)]
         if any(cells) or len(cells) > 1:
             rows.append(cells)
     return rows
 
 
-def _without_columns(body: str) -> str:
-    """`body` without the column specification after \\begin{tabular}, whose braces may nest."""
-    body = re.sub(r"\A\s*\[[^\]]*\]", "", body).lstrip()
-    while body.startswith("{"):
+def _without_arguments(body: str, count: int) -> str:
+    """`body` without the `count` brace arguments (column specification, width), whose braces may nest."""
+    body = re.sub(r"\A\s*\[[^\]]{0,40}\]", "", body).lstrip()
+    for _ in range(count):
+        if not body.startswith("{"):
+            break
         depth = 0
         for position, character in enumerate(body):
             depth += {"{": 1, "}": -1}.get(character, 0)
@@ -57,12 +65,9 @@ def _plain_latex(cell: str) -> str:
 def pipe_rows(text: str) -> Rows | None:
     """Rows of a Markdown table that is the whole of `text`; None when it is none."""
     lines = [line.strip() for line in text.strip().splitlines()]
-    if (
-        len(lines) < 2
-        or "|" not in lines[0]
-        or "-" not in lines[1]
-        or not _PIPE_RULE.fullmatch(lines[1][:5000])
-    ):
+    if len(lines) < 2 or "|" not in lines[0] or "|" not in lines[1]:
+        return None
+    if not all(_PIPE_RULE.fullmatch(cell) for cell in _pipe_cells(lines[1])):
         return None
     return [_pipe_cells(line) for number, line in enumerate(lines) if number != 1 and "|" in line]
 
@@ -79,8 +84,9 @@ def html_rows(text: str) -> Rows | None:
     if "<table" not in text.lower():
         return None
     parser = _TableParser()
-    parser.feed(text)
-    parser.close()
+    with contextlib.suppress(AssertionError):  # html.parser gives up on declarations such as "<![x".
+        parser.feed(text)
+        parser.close()
     return parser.rows
 
 
