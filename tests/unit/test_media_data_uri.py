@@ -4,6 +4,7 @@ import base64
 import tracemalloc
 
 import pytest
+
 from sightline.media.data_uri import parse
 from sightline.media.refusal import MediaRefused, MediaTooLarge, UnsupportedMedia
 

@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 from PIL import Image
+
 from sightline.media.guard import inspect
 from sightline.media.limits import Limits
 from sightline.media.normalise import normalise

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
+
 from sightline.media import hashes
 from sightline.media.decode import PixelGate
 from sightline.media.guard import inspect

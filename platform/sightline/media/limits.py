@@ -19,7 +19,7 @@ class Limits:
     """Frames of an animation or pages of a TIFF. Only the first is used."""
     max_scans: int = 64
     """Scans of a progressive JPEG. Each passes over the whole picture; encoders write about 10."""
-    max_scan_pixels: int = 1_000_000_000
+    max_scan_pixels: int = 500_000_000
     """Scans × pixels of a progressive JPEG: the work of decoding it, whatever its size in bytes."""
     max_parts: int = 65_536
     """PNG or WebP chunks, TIFF strips or tiles, GIF sub-blocks ÷ 4: bounds the loops over them."""
