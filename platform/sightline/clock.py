@@ -40,6 +40,6 @@ def after_param(seconds: float = 0.0) -> str | float:
 
 def parse(value: Any) -> datetime:
     """What a raw statement returns for a time column: a text on SQLite, an aware datetime on PostgreSQL."""
-    if isinstance(value, datetime):
-        return value
-    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    if not isinstance(value, datetime):
+        value = datetime.fromisoformat(value)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

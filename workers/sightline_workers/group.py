@@ -253,7 +253,13 @@ class GroupSupervisor:
             *("--concurrency", str(options.seats[kind]), "--task-events"),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
         ]
-        env = {**os.environ, **member.environment(), "SIGHTLINE_ROLE": "worker"}
+        env = {
+            **os.environ,
+            **member.environment(),
+            "SIGHTLINE_ROLE": "worker",
+            # The group checked the settings when it started; again would load the whole web side in each worker.
+            "CELERY_SKIP_CHECKS": "true",
+        }
         return Child(
             name=kind,
             argv=argv,
