@@ -12,7 +12,7 @@ for name in secret_key engine_api_key postgres_password redis_password flower_pa
 done
 keep database_url "postgres://sightline:$(cat postgres_password)@postgres:5432/sightline"
 keep redis_url "redis://:$(cat redis_password)@redis:6379/0"
-# The containers run as another user than yours and only read.
+# The containers run as another user than yours: the files are readable, the folder keeps others out.
 chmod 0444 -- secret_key engine_api_key postgres_password redis_password flower_password database_url redis_url
-chmod 0711 .
+chmod 0700 .
 echo "secrets are in $(pwd)"
