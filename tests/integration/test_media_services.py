@@ -61,6 +61,16 @@ def test_an_image_is_kept_with_its_facts(tenant: Tenant, folder: Path) -> None:
     assert not list(folder.rglob(".partial-*"))
 
 
+def test_a_job_is_bound_to_the_upload_with_its_size_before_any_reduction(
+    tenant: Tenant, settings: Any
+) -> None:
+    settings.PIXEL_BUDGET = 300
+    media = services.ingest(tenant=tenant, data=png())
+    image = services.stored_image(media)
+    assert (image.sha256, image.width, image.height, image.mime) == (media.sha256, 40, 30, "image/png")
+    assert services.by_sha256(tenant_id=tenant.id, digests=[image.sha256]) == {image.sha256: media}
+
+
 def test_the_same_bytes_are_the_same_row_and_file(tenant: Tenant, folder: Path) -> None:
     first = services.ingest(tenant=tenant, data=png())
     written = (folder / first.file).stat().st_mtime_ns

@@ -100,7 +100,7 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
         # here too: 32-bit integers are refused at the door.
         return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB"), False
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
+        rgba = image if image.mode == "RGBA" else image.convert("RGBA")
         alpha = rgba.getchannel("A")
         if alpha.getextrema() == (255, 255):
             return rgba.convert("RGB"), True

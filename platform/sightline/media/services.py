@@ -12,12 +12,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from sightline import ids
+from sightline.kinds.contract import StoredImage
 from sightline.kinds.images import ImageRef
-from sightline.media import data_uri, fetch, guard, hashes, limits, storage
+from sightline.media import data_uri, fetch, guard, limits, storage
 from sightline.media.addresses import STRICT, AddressPolicy
 from sightline.media.models import BlockedMedia, Media
 from sightline.media.normalise import Normalised, normalise
-from sightline.media.refusal import MediaRefused, MediaTooLarge, PoisonedInput
+from sightline.media.refusal import MediaRefused, PoisonedInput
 from sightline.tenants.models import Tenant
 
 log = logging.getLogger("sightline.media")
@@ -32,12 +33,10 @@ def ingest(*, tenant: Tenant, data: bytes, filename: str | None = None) -> Media
     On return the file is on the disk. Raises MediaRefused (413, 415, 422), PoisonedInput (422).
     """
     bounds = limits.from_settings()
-    if len(data) > bounds.max_bytes:  # before hashing it
-        raise MediaTooLarge(f"The image has more than {bounds.max_bytes} bytes.")
-    known = Media.objects.filter(tenant=tenant, sha256=hashes.sha256(data)).first()
-    if known is not None:
-        return _use_again(known, data, bounds)
     facts = guard.inspect(data, bounds)
+    known = Media.objects.filter(tenant=tenant, sha256=facts.sha256).first()
+    if known is not None:
+        return _use_again(known, data, facts, bounds)
     picture = normalise(data, facts, bounds)
     refuse_blocked(tenant_id=tenant.pk, pixel_sha256=picture.pixel_sha256)
     media = _row(tenant=tenant, facts=facts, picture=picture, filename=filename)
@@ -87,6 +86,11 @@ def by_sha256(*, tenant_id: uuid.UUID, digests: Sequence[str]) -> dict[str, Medi
     return {
         media.sha256: media for media in Media.objects.filter(tenant_id=tenant_id, sha256__in=set(digests))
     }
+
+
+def stored_image(media: Media) -> StoredImage:
+    """What a kind binds into a job's input: the digest names the row, the size is the one coordinates refer to."""
+    return StoredImage(sha256=media.sha256, width=media.width, height=media.height, mime=media.stored_mime)
 
 
 def open_bytes(media: Media) -> bytes:
@@ -152,11 +156,11 @@ def _for_ref(tenant: Tenant, ref: ImageRef, pointer: str) -> Media | None:
     return media
 
 
-def _use_again(media: Media, data: bytes, bounds: limits.Limits) -> Media:
+def _use_again(media: Media, data: bytes, facts: guard.ImageFacts, bounds: limits.Limits) -> Media:
     refuse_blocked(tenant_id=media.tenant_id, pixel_sha256=media.pixel_sha256)
     if not storage.exists(media.file):  # lost with a disk, say: the sender has just brought it back
         log.warning("media_restored media=%s file=%s", media.public_id, media.file)
-        storage.write(media.file, normalise(data, guard.inspect(data, bounds), bounds).data)
+        storage.write(media.file, normalise(data, facts, bounds).data)
     _touch(media)
     return media
 
