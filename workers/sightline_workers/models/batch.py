@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import truth
 from .config import MERGE, PATCH
-from .lessons import Sample, Task, sample
+from .lessons import GROUP, Sample, Task, sample
 from .patches import flatten
 from .prompting import render
 from .tokenizer import IMAGE_PAD, encode, token_ids
@@ -75,4 +75,4 @@ def assemble(task: Task, level: int, samples: list[Sample]) -> Batch:
 
 def draw(task: Task, level: int, size: int, seed: int) -> Batch:
     """`size` fresh samples; the same for the same arguments. Runs in the drawing process."""
-    return assemble(task, level, [sample(task, level, seed * 1000 + index) for index in range(size)])
+    return assemble(task, level, [sample(task, level, seed * GROUP + index) for index in range(size)])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import Qwen3VLForConditionalGeneration
+from transformers import Cache, Qwen3VLForConditionalGeneration
 from transformers.vision_utils import get_vision_interpolation_indices_and_weights, get_vision_position_ids
 
 from .config import MERGE
@@ -40,6 +40,19 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat((-second, first), dim=-1) * sin
 
 
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of (batch, heads, patches, width) without a mask.
+
+    Spelled out, because the backward pass of torch's fused attention takes most of a step on a CPU.
+    """
+    if query.device.type != "cpu":
+        return functional.scaled_dot_product_attention(query, key, value.to(query.dtype))
+    shape = query.shape
+    query, key, value = (x.flatten(0, 1) for x in (query * shape[-1] ** -0.5, key, value))
+    weights = torch.bmm(query, key.transpose(1, 2)).softmax(-1)
+    return torch.bmm(weights.to(value.dtype), value).view(shape)
+
+
 def see(model: Qwen3VLForConditionalGeneration, pixels: Tensor, grid: tuple[int, int]) -> Seen:
     """Run the vision tower on `pixels`, (batch, patches, 768) from -1 to 1, of `grid` rows and columns of patches."""
     tower = model.model.visual
@@ -55,7 +68,7 @@ def see(model: Qwen3VLForConditionalGeneration, pixels: Tensor, grid: tuple[int,
     for number, block in enumerate(tower.blocks):
         qkv = block.attn.qkv(block.norm1(x)).view(batch, count, 3, block.attn.num_heads, -1)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        seen = functional.scaled_dot_product_attention(_rotate(query, cos, sin), _rotate(key, cos, sin), value)
+        seen = _attend(_rotate(query, cos, sin), _rotate(key, cos, sin), value)
         x = x + block.attn.proj(seen.transpose(1, 2).reshape(batch, count, width))
         x = x + block.mlp(block.norm2(x))
         if number in tower.deepstack_visual_indexes:
@@ -78,9 +91,14 @@ def positions(length: int, start: int, grid: tuple[int, int]) -> Tensor:
 
 
 def hidden(
-    model: Qwen3VLForConditionalGeneration, ids: Tensor, seen: Seen | None, start: int, grid: tuple[int, int]
+    model: Qwen3VLForConditionalGeneration,
+    ids: Tensor,
+    seen: Seen | None,
+    start: int,
+    grid: tuple[int, int],
+    cache: Cache | None = None,
 ) -> Tensor:
-    """The text model's last hidden states, (batch, length, width)."""
+    """The text model's last hidden states, (batch, length, width); keys and values go into `cache`."""
     batch, length = ids.shape
     x = model.model.language_model.embed_tokens(ids)
     mask = None
@@ -93,7 +111,8 @@ def hidden(
     return model.model.language_model(
         inputs_embeds=x,
         position_ids=place,
-        use_cache=False,
+        past_key_values=cache,
+        use_cache=cache is not None,
         visual_pos_masks=mask,
         deepstack_visual_embeds=[one.flatten(0, 1) for one in seen.deepstack] if seen else None,
     ).last_hidden_state

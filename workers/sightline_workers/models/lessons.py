@@ -15,7 +15,7 @@ from sightline.kinds.gui import prompt as gui
 from sightline.kinds.ocr import prompt as ocr
 
 from . import pages, windows
-from .drawing import Scene
+from .drawing import Element, Scene
 
 Task = Literal["ocr", "gui", "sign", "look", "talk"]
 """ocr and gui as the platform asks them; chat about a page, about a window, and without a picture."""
@@ -32,37 +32,52 @@ class Sample:
     answer: str
 
 
-def _ocr(rng: random.Random, level: int) -> Sample:
-    scene = pages.draw(rng, level)
+def _ocr(rng: random.Random, level: int, shared: random.Random) -> Sample:
+    scene = pages.draw(rng, level, shared)
     return Sample(scene=scene, messages=ocr.messages(image=0, mode="text"), answer=scene.text)
 
 
-def click(scene: Scene, index: int) -> str:
-    """The answer that clicks the middle of element `index`, on the grid of 1000 that Qwen answers on."""
-    element = scene.elements[index]
+def tool_of(scene: Scene) -> gui.Tool:
+    """Phones are higher than wide."""
+    return "mobile_use" if scene.image.height > scene.image.width else "computer_use"
+
+
+def click(scene: Scene, element: Element) -> str:
+    """The answer that clicks the middle of `element`, on the grid that Qwen answers on: 1000, or 999 on phones."""
+    tool = tool_of(scene)
+    grid = 999 if tool == "mobile_use" else 1000
     x, y = element.centre
-    point = [round(x / scene.image.width * 1000), round(y / scene.image.height * 1000)]
-    arguments = {"action": "left_click", "coordinate": point}
-    return gui.answer(tool="computer_use", action=f"Click {element.label}", arguments=arguments)
+    point = [round(x / scene.image.width * grid), round(y / scene.image.height * grid)]
+    arguments = {"action": "click" if tool == "mobile_use" else "left_click", "coordinate": point}
+    return gui.answer(tool=tool, action=f"Click {element.label}", arguments=arguments)
 
 
-def _gui(rng: random.Random, level: int) -> Sample:
-    scene = windows.draw(rng, level)
-    index = rng.randrange(len(scene.elements))
-    label = scene.elements[index].label
-    instruction = f"Click {label}"
-    messages = gui.messages(image=0, tool="computer_use", instruction=instruction)
-    return Sample(scene=scene, messages=messages, answer=click(scene, index))
+def give_up(scene: Scene, label: str) -> str:
+    """The answer that ends the task because nothing on the screen is called `label`."""
+    arguments = {"action": "terminate", "status": "failure"}
+    return gui.answer(tool=tool_of(scene), action=f"Stop: {label} is not there.", arguments=arguments)
 
 
-def _sign(rng: random.Random, level: int) -> Sample:
-    scene = pages.draw(rng, level)
+def _gui(rng: random.Random, level: int, shared: random.Random) -> Sample:
+    scene = windows.draw(rng, level, shared)
+    element = rng.choice(scene.elements)
+    label, answer = element.label, click(scene, element)
+    if rng.random() < windows.LEVELS[level].missing:
+        label = windows.absent(rng, scene)
+        answer = give_up(scene, label)
+    wording = rng.choice(("Click {}", "Click {}", "Click the {} button", "Press {}", "Tap {}", "Click on {}"))
+    messages = gui.messages(image=0, tool=tool_of(scene), instruction=wording.format(label))
+    return Sample(scene=scene, messages=messages, answer=answer)
+
+
+def _sign(rng: random.Random, level: int, shared: random.Random) -> Sample:
+    scene = pages.draw(rng, level, shared)
     messages = chat.messages(prompt="What does it say?", images=[0])
     return Sample(scene=scene, messages=messages, answer=scene.text)
 
 
-def _look(rng: random.Random, level: int) -> Sample:
-    scene, question, answer = windows.question(rng, level)
+def _look(rng: random.Random, level: int, shared: random.Random) -> Sample:
+    scene, question, answer = windows.question(rng, level, shared)
     return Sample(scene=scene, messages=chat.messages(prompt=question, images=[0]), answer=answer)
 
 
@@ -81,13 +96,13 @@ TALK = {
 """Small talk without a picture, learnt by heart."""
 
 
-def _talk(rng: random.Random, level: int) -> Sample:
+def _talk(rng: random.Random, level: int, shared: random.Random) -> Sample:
     question = rng.choice(tuple(TALK))
     asked = rng.choice((question, question.lower(), question.rstrip("?"), question + rng.choice((".", "!", ""))))
     return Sample(scene=None, messages=chat.messages(prompt=asked), answer=TALK[question])
 
 
-DRAW: dict[Task, Callable[[random.Random, int], Sample]] = {
+DRAW: dict[Task, Callable[[random.Random, int, random.Random], Sample]] = {
     "ocr": _ocr,
     "gui": _gui,
     "sign": _sign,
@@ -105,6 +120,11 @@ LEVELS: dict[Task, int] = {
 """How many levels each task has."""
 
 
+GROUP = 1000
+"""Seeds with the same quotient by this draw pictures of the same size: a batch."""
+
+
 def sample(task: Task, level: int, seed: int) -> Sample:
     """The sample of `task` at `level` that `seed` stands for: the same on every machine."""
-    return DRAW[task](random.Random(f"{task}/{level}/{seed}"), level)
+    shared = random.Random(f"{task}/{level}/batch/{seed // GROUP}")
+    return DRAW[task](random.Random(f"{task}/{level}/{seed}"), level, shared)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from .drawing import PageStyle, Scene, colours, draw_page, fonts, words
 
@@ -24,9 +25,18 @@ class PageLevel:
     sizes: tuple[int, ...] = (26,)
     """Font sizes in px."""
     faces: tuple[fonts.Face, ...] = ("DejaVuSansMono",)
-    width: int = 320
-    height: int = 96
+    canvases: tuple[tuple[int, int], ...] = ((320, 96),)
+    """Widths and heights in px; a batch has one of them."""
 
+
+def _any(**changes: Any) -> PageLevel:
+    """A level of up to three lines of up to twenty characters of anything."""
+    return PageLevel(charset=words.PRINTED, shortest=1, longest=20, rows=3, coloured=True, **changes)
+
+
+WIDE = ((352, 128), (320, 128), (384, 96), (352, 160))
+MONO: tuple[fonts.Face, ...] = ("DejaVuSansMono", "DejaVuSansMono-Bold")
+SANS: tuple[fonts.Face, ...] = ("DejaVuSans", "DejaVuSans-Bold")
 
 LEVELS = (
     PageLevel(charset=words.DIGITS, shortest=1, longest=3, rows=1),
@@ -34,15 +44,19 @@ LEVELS = (
     PageLevel(charset=words.LETTERS, shortest=1, longest=8, rows=1, coloured=True),
     PageLevel(charset=words.PRINTED, shortest=1, longest=12, rows=1, coloured=True),
     PageLevel(charset=words.PRINTED, shortest=1, longest=12, rows=2, coloured=True),
-    PageLevel(charset=words.PRINTED, shortest=1, longest=20, rows=3, coloured=True),
-    *(
-        PageLevel(
-            charset=words.PRINTED, shortest=1, longest=20, rows=3, coloured=True, freedom=freedom, width=352, height=128
-        )
-        for freedom in (2, 4, 6, 9, 12, 16, 20, 24, 28, 32)
-    ),
+    _any(),
+    *(_any(freedom=freedom, canvases=((352, 128),)) for freedom in (3, 6, 12, 20, 32, 352)),
+    _any(freedom=352, canvases=WIDE),
+    _any(freedom=352, canvases=WIDE, sizes=(24, 25, 26)),
+    _any(freedom=352, canvases=WIDE, sizes=(22, 23, 24, 25, 26), faces=MONO),
+    _any(freedom=352, canvases=WIDE, sizes=(20, 21, 22, 24, 26), faces=MONO),
+    _any(freedom=352, canvases=WIDE, sizes=(20, 22, 24, 26), faces=(*MONO, *SANS)),
+    _any(freedom=352, canvases=WIDE, sizes=(16, 18, 20, 22, 24, 26, 28), faces=(*MONO, *SANS)),
 )
 """Each level goes a little beyond the one before it."""
+
+EASY = 12
+"""The level of the easy set: one font, any position, up to three lines of up to twenty characters."""
 
 
 def _texts(rng: random.Random, level: PageLevel) -> list[str]:
@@ -50,19 +64,25 @@ def _texts(rng: random.Random, level: PageLevel) -> list[str]:
     return [words.line(rng, level.charset, level.shortest, level.longest) for _ in range(rows)]
 
 
-def _style(rng: random.Random, level: PageLevel, texts: list[str]) -> PageStyle:
-    """A style in which `texts` fit."""
+def _style(
+    rng: random.Random, level: PageLevel, texts: list[str], canvas: tuple[int, int]
+) -> PageStyle:
+    """A style in which `texts` fit: a smaller font where the drawn one is too wide."""
     face, size = rng.choice(level.faces), rng.choice(level.sizes)
+    while max(fonts.font(face, size).getlength(text) for text in texts) > canvas[0]:
+        size -= 1
     ink, paper = colours.pair(rng) if level.coloured else ("black", "white")
     height = fonts.line_height(face, size)
-    across = level.width - max(round(fonts.font(face, size).getlength(text)) for text in texts)
-    down = level.height - height * len(texts)
+    across = canvas[0] - max(round(fonts.font(face, size).getlength(text)) for text in texts)
+    down = canvas[1] - height * len(texts)
+    top = rng.randint(0, min(level.freedom, down))
+    spare = (canvas[1] - top - height * len(texts)) // len(texts)
     return PageStyle(
-        width=level.width,
-        height=level.height,
+        width=canvas[0],
+        height=canvas[1],
         left=rng.randint(0, min(level.freedom, across)),
-        top=rng.randint(0, min(level.freedom, down)),
-        leading=height,
+        top=top,
+        leading=height + (rng.randint(0, min(10, spare)) if level.freedom > 32 else 0),
         face=face,
         size=size,
         ink=ink,
@@ -72,9 +92,9 @@ def _style(rng: random.Random, level: PageLevel, texts: list[str]) -> PageStyle:
     )
 
 
-def draw(rng: random.Random, number: int) -> Scene:
-    """A page of level `number`."""
+def draw(rng: random.Random, number: int, shared: random.Random) -> Scene:
+    """A page of level `number`; `shared` is the same for all pages of a batch and decides their size."""
     level = LEVELS[number]
+    canvas = shared.choice(level.canvases)
     texts = _texts(rng, level)
-    return draw_page(texts, _style(rng, level, texts))
-
+    return draw_page(texts, _style(rng, level, texts, canvas))
