@@ -1,0 +1,53 @@
+# Everything that a person runs. CI calls the same targets.
+#   EXTRA=cpu|gpu   which vLLM to install; by default by what nvidia-smi finds
+#   T=…             what `make test` runs, `make test T="tests/unit -k gui"`
+SHELL := /bin/bash
+EXTRA ?= $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo gpu || echo cpu)
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+.PHONY: install
+install: ## Create .venv and install what the lock names
+	@deploy/requirements/install .venv $(EXTRA)
+
+# `exec`: the shell must not stand between make's signals and the command.
+.PHONY: demo
+demo: install ## Start everything, run an ocr, a gui and a chat job, show the results (ONCE=1: then stop)
+	@exec $(BIN)/sightline demo $(if $(ONCE),--once)
+
+.PHONY: up
+up: install ## Start the platform without the demo's jobs
+	@exec $(BIN)/sightline up
+
+.PHONY: test
+test: install ## Run every test that this machine can run
+	@exec $(BIN)/python -m pytest $(T)
+
+.PHONY: lint
+lint: install ## Style, types, the arrows between packages, migrations and Django's checks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/mypy
+
+.PHONY: model
+model: install ## Train the small Qwen3-VL again (minutes to hours of CPU)
+	@exec $(BIN)/python -m sightline_workers.models.train
+
+.PHONY: bench
+bench: install ## Measure the full path against the twin, and vLLM on the CPU
+	@exec $(BIN)/python tests/bench/run.py
+
+.PHONY: screenshots
+screenshots: install ## Take the README's pictures from a running platform (needs chromium)
+	@exec $(BIN)/python -m sightline_dashboard.screenshots
+
+.PHONY: lock
+lock: ## Write the lock files again from pyproject.toml
+	@deploy/requirements/lock
