@@ -37,16 +37,17 @@ class Answer:
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the body as they come. Raises `EngineError` for an error sent as an event."""
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            if line.startswith(b"data:"):
+        whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
+        if not newline:
+            return
+        for line in whole.decode().split("\n"):
+            if line.startswith("data:"):
                 self._event(line[5:].strip())
                 if self.done:
                     return
 
-    def _event(self, payload: bytes) -> None:
-        if payload == b"[DONE]":
+    def _event(self, payload: str) -> None:
+        if payload == "[DONE]":
             self.done = True
             return
         try:

@@ -9,6 +9,8 @@ from .connections import Connections, interrupt
 from .contract import Abort, Aborted, EngineError
 
 _READ_BYTES = 65536
+# Seconds that the end of a body may take after the answer in it was whole.
+_END_S = 0.5
 
 
 class Call:
@@ -77,9 +79,16 @@ class Call:
             raise self._named(error) from error
 
     def finish(self, response: http.client.HTTPResponse) -> None:
-        """Read to the body's end, so that the connection can be used again."""
-        while self.read(response):
-            pass
+        """The answer is whole: read to the body's end, so that the connection can be used again.
+
+        Not being able to costs the connection, not the answer.
+        """
+        self._deadline = min(self._deadline, time.monotonic() + _END_S)
+        try:
+            while self.read(response):
+                pass
+        except EngineError:
+            return
         response.close()
         self._reusable = not response.will_close
 

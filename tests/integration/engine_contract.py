@@ -1,0 +1,297 @@
+"""What every engine does, whatever it is: the suite that the simulated engine and real vLLM both pass.
+
+Not collected by itself. A test module subclasses `EngineContract` and gives it the fixture `engine_url`,
+the base URL of a running engine that is otherwise idle.
+"""
+
+import base64
+import io
+import json
+import re
+import threading
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from sightline_workers.engines.contract import Abort, Aborted, Completion, EngineError, EngineRequest, Failure
+from sightline_workers.engines.openai_http import OpenAIEngine
+
+
+def png(text: str = "HELLO 42", size: tuple[int, int] = (256, 64)) -> bytes:
+    """A small picture with some text, as PNG bytes."""
+    image = Image.new("RGB", size, "white")
+    ImageDraw.Draw(image).text((8, 8), text, fill="black")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def image_part(data: bytes, mime: str = "image/png") -> dict[str, Any]:
+    """An OpenAI image part with the bytes in a data URI."""
+    uri = f"data:{mime};base64,{base64.b64encode(data).decode()}"
+    return {"type": "image_url", "image_url": {"url": uri}}
+
+
+def user(*parts: dict[str, Any] | str) -> list[dict[str, Any]]:
+    """One user message of text and image parts."""
+    content = [{"type": "text", "text": part} if isinstance(part, str) else part for part in parts]
+    return [{"role": "user", "content": content}]
+
+
+def metric(url: str, name: str) -> float:
+    """Sum of a metric's samples."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as response:
+        page = response.read().decode()
+    values = re.findall(rf"^{re.escape(name)}(?:\{{.*\}})? (\S+)$", page, re.MULTILINE)
+    assert values, f"/metrics has no {name}"
+    return sum(float(value) for value in values)
+
+
+def wait_until_idle(url: str, timeout_s: float = 10.0) -> float:
+    """Seconds until nothing runs or waits in the engine. The gauges lag, so they are looked at again."""
+    started = time.monotonic()
+    while time.monotonic() - started < timeout_s:
+        if not metric(url, "vllm:num_requests_running") and not metric(url, "vllm:num_requests_waiting"):
+            return time.monotonic() - started
+        threading.Event().wait(0.05)
+    raise AssertionError(f"The engine is still busy after {timeout_s} s.")
+
+
+class EngineContract:
+    """Subclass it as `Test…` in a module that has the fixture `engine_url`."""
+
+    @pytest.fixture
+    def engine(self, engine_url: str) -> Iterator[OpenAIEngine]:
+        engine = OpenAIEngine(engine_url, max_concurrency=8)
+        yield engine
+        engine.close()
+
+    def ask(
+        self,
+        engine: OpenAIEngine,
+        messages: list[dict[str, Any]],
+        *,
+        deltas: list[str] | None = None,
+        abort: Abort | None = None,
+        timeout_s: float = 60.0,
+        **fields: Any,
+    ) -> Completion:
+        sampling = {"temperature": 0, "max_tokens": 24, **fields.pop("sampling", {})}
+        request = EngineRequest(
+            model=fields.pop("model", None) or engine.models()[0],
+            messages=messages,
+            sampling=sampling,
+            timeout_s=timeout_s,
+            request_id=fields.pop("request_id", f"contract-{uuid.uuid4().hex}"),
+            **fields,
+        )
+        heard: list[str] = [] if deltas is None else deltas
+        return engine.stream(request, on_delta=heard.append, abort=abort or Abort())
+
+    def refusal(self, engine: OpenAIEngine, messages: list[dict[str, Any]], **fields: Any) -> EngineError:
+        with pytest.raises(EngineError) as caught:
+            self.ask(engine, messages, **fields)
+        return caught.value
+
+    def test_it_names_its_models(self, engine: OpenAIEngine) -> None:
+        assert len(engine.models()) >= 1
+
+    def test_it_tells_how_much_it_has_room_for(self, engine: OpenAIEngine) -> None:
+        capacity = engine.capacity()
+        assert capacity.kv_tokens >= capacity.max_model_len > 0
+
+    def test_a_text_prompt_gets_an_answer_with_usage_and_timings(self, engine: OpenAIEngine) -> None:
+        completion = self.ask(engine, user("Say something."))
+        assert completion.finish_reason in ("stop", "length")
+        assert completion.usage.input_tokens > 0
+        assert 0 < completion.usage.output_tokens <= 24
+        assert completion.usage.image_tokens == 0
+        assert completion.ttft_s > 0
+        assert completion.decode_s >= 0
+
+    def test_the_deltas_are_the_text(self, engine: OpenAIEngine) -> None:
+        deltas: list[str] = []
+        completion = self.ask(engine, user("Say something."), deltas=deltas)
+        assert "".join(deltas) == completion.text
+
+    def test_the_same_request_gets_the_same_answer(self, engine: OpenAIEngine) -> None:
+        messages = user(image_part(png()), "Read all the text in the image.")
+        assert self.ask(engine, messages).text == self.ask(engine, messages).text
+
+    def test_an_image_counts_as_image_tokens(self, engine: OpenAIEngine) -> None:
+        completion = self.ask(engine, user(image_part(png()), "What is this?"))
+        assert 0 < completion.usage.image_tokens < completion.usage.input_tokens
+
+    def test_an_answer_ends_at_max_tokens(self, engine: OpenAIEngine) -> None:
+        completion = self.ask(engine, user("Say something."), sampling={"max_tokens": 1})
+        assert completion.usage.output_tokens == 1
+
+    def test_a_priority_and_a_cache_salt_are_accepted(self, engine: OpenAIEngine) -> None:
+        completion = self.ask(engine, user("Say something."), priority=17_000_000_000, cache_salt="tenant")
+        assert completion.usage.output_tokens > 0
+
+    def test_a_prompt_over_the_context_is_permanent(self, engine: OpenAIEngine) -> None:
+        words = "abcdefgh ijklmnop " * engine.capacity().max_model_len
+        refusal = self.refusal(engine, user(words))
+        assert (refusal.failure, refusal.code) == (Failure.PERMANENT, "context_too_long")
+
+    def test_an_undecodable_image_is_permanent(self, engine: OpenAIEngine) -> None:
+        refusal = self.refusal(engine, user(image_part(b"this is no image"), "What is this?"))
+        assert (refusal.failure, refusal.code) == (Failure.PERMANENT, "engine_rejected")
+
+    def test_a_truncated_image_is_permanent(self, engine: OpenAIEngine) -> None:
+        refusal = self.refusal(engine, user(image_part(png()[:-20]), "What is this?"))
+        assert refusal.failure == Failure.PERMANENT
+
+    def test_too_many_images_are_permanent(self, engine: OpenAIEngine) -> None:
+        parts = [image_part(png(size=(32, 32)))] * 17
+        refusal = self.refusal(engine, user(*parts, "What is this?"))
+        assert (refusal.failure, refusal.code) == (Failure.PERMANENT, "too_many_images")
+
+    def test_an_image_by_url_is_refused(self, engine: OpenAIEngine) -> None:
+        part = {"type": "image_url", "image_url": {"url": "http://127.0.0.1:1/a.png"}}
+        assert self.refusal(engine, user(part, "What is this?")).failure == Failure.PERMANENT
+
+    def test_an_unknown_model_is_permanent(self, engine: OpenAIEngine) -> None:
+        refusal = self.refusal(engine, user("Say something."), model="no-such-model")
+        assert (refusal.failure, refusal.code, refusal.status) == (Failure.PERMANENT, "model_unknown", 404)
+
+    def test_a_sampling_value_out_of_range_is_permanent(self, engine: OpenAIEngine) -> None:
+        refusal = self.refusal(engine, user("Say something."), sampling={"temperature": -1})
+        assert (refusal.failure, refusal.code) == (Failure.PERMANENT, "engine_rejected")
+
+    def test_after_an_error_the_next_call_succeeds(self, engine: OpenAIEngine) -> None:
+        self.refusal(engine, user("Say something."), model="no-such-model")
+        assert self.ask(engine, user("Say something.")).usage.output_tokens > 0
+
+    def test_structured_outputs_obey_their_schema(self, engine: OpenAIEngine) -> None:
+        schema = {
+            "type": "object",
+            "properties": {
+                "action": {"enum": ["left_click", "wait"]},
+                "coordinate": {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0, "maximum": 1000},
+                    "minItems": 2,
+                    "maxItems": 2,
+                },
+            },
+            "required": ["action", "coordinate"],
+            "additionalProperties": False,
+        }
+        completion = self.ask(
+            engine,
+            user("Where to click?"),
+            structured_outputs={"json": schema},
+            sampling={"max_tokens": 128},
+        )
+        value = json.loads(completion.text)
+        assert value["action"] in ("left_click", "wait")
+        assert [0 <= number <= 1000 for number in value["coordinate"]] == [True, True]
+
+    def test_a_choice_is_one_of_its_values(self, engine: OpenAIEngine) -> None:
+        completion = self.ask(engine, user("Yes or no?"), structured_outputs={"choice": ["yes", "no"]})
+        assert completion.text in ("yes", "no")
+
+    def test_a_response_format_binds_the_answer(self, engine: OpenAIEngine) -> None:
+        schema = {
+            "type": "object",
+            "properties": {"colour": {"enum": ["red", "blue"]}},
+            "required": ["colour"],
+            "additionalProperties": False,
+        }
+        completion = self.ask(
+            engine,
+            user("Which colour?"),
+            response_format={"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}},
+            sampling={"max_tokens": 64},
+        )
+        assert json.loads(completion.text)["colour"] in ("red", "blue")
+
+    def test_an_image_is_known_by_its_uuid_afterwards(self, engine: OpenAIEngine) -> None:
+        name = uuid.uuid4().hex
+        first = self.ask(engine, user({**image_part(png("UUID 7")), "uuid": name}, "What is this?"))
+        again = self.ask(
+            engine, user({"type": "image_url", "image_url": None, "uuid": name}, "What is this?")
+        )
+        assert again.text == first.text
+
+    def test_an_unknown_uuid_is_permanent(self, engine: OpenAIEngine) -> None:
+        part = {"type": "image_url", "image_url": None, "uuid": uuid.uuid4().hex}
+        assert self.refusal(engine, user(part, "What is this?")).failure == Failure.PERMANENT
+
+    def test_an_abort_interrupts_the_call_and_frees_the_engine(
+        self, engine: OpenAIEngine, engine_url: str
+    ) -> None:
+        abort = Abort()
+        deltas: list[str] = []
+
+        def first_delta(text: str) -> None:
+            deltas.append(text)
+            abort.set("cancelled by the user")
+
+        request = EngineRequest(
+            model=engine.models()[0],
+            messages=user("Say something."),
+            sampling={"max_tokens": 2000, "ignore_eos": True},
+            timeout_s=60,
+            request_id="contract-abort",
+        )
+        with pytest.raises(Aborted, match="cancelled by the user"):
+            engine.stream(request, on_delta=first_delta, abort=abort)
+        assert wait_until_idle(engine_url) < 5
+
+    def test_an_abort_that_came_before_is_heeded(self, engine: OpenAIEngine) -> None:
+        abort = Abort()
+        abort.set("too late")
+        with pytest.raises(Aborted, match="too late"):
+            self.ask(engine, user("Say something."), abort=abort)
+
+    def test_a_time_limit_ends_the_call(self, engine: OpenAIEngine, engine_url: str) -> None:
+        refusal = self.refusal(
+            engine, user("Say something."), timeout_s=0.0001, model=engine.models()[0]
+        )
+        assert (refusal.failure, refusal.code) == (Failure.TRANSIENT, "engine_timeout")
+        wait_until_idle(engine_url)
+
+    def test_eight_calls_at_once_each_get_their_own_answer(self, engine: OpenAIEngine) -> None:
+        model = engine.models()[0]
+        prompts = [f"Number {index}" for index in range(8)]
+        alone = [self.ask(engine, user(prompt), model=model).text for prompt in prompts[:2]]
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(lambda prompt: self.ask(engine, user(prompt), model=model), prompts))
+        assert all(completion.usage.output_tokens for completion in together)
+        assert len(alone) == 2
+
+    def test_the_canary_comes_back_and_progress_grows(self, engine: OpenAIEngine) -> None:
+        before = engine.progress()
+        assert engine.canary(30) > 0
+        deadline = time.monotonic() + 10  # the counter lags behind the answer
+        while engine.progress() <= before and time.monotonic() < deadline:
+            threading.Event().wait(0.05)
+        assert engine.progress() > before
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "vllm:num_requests_running",
+            "vllm:num_requests_waiting",
+            "vllm:kv_cache_usage_perc",
+            "vllm:num_preemptions_total",
+            "vllm:generation_tokens_total",
+            "vllm:prompt_tokens_total",
+            "vllm:prefix_cache_queries_total",
+            "vllm:prefix_cache_hits_total",
+            "vllm:mm_cache_queries_total",
+            "vllm:mm_cache_hits_total",
+            "vllm:iteration_tokens_total_sum",
+            "vllm:cache_config_info",
+        ],
+    )
+    def test_metrics_have_vllm_s_names(self, engine_url: str, name: str) -> None:
+        assert metric(engine_url, name) >= 0
