@@ -7,3 +7,9 @@ urlpatterns = [
     path("", include("sightline.api.urls")),
     path("admin/", admin.site.urls),
 ]
+
+# Below /admin/ these answer with pages, everywhere else with problem documents.
+handler400 = "sightline.api.pages.bad_request"
+handler403 = "sightline.api.pages.forbidden"
+handler404 = "sightline.api.pages.not_found"
+handler500 = "sightline.api.pages.server_error"

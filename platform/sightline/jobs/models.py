@@ -157,6 +157,21 @@ class Turn(models.Model):
         return f"{self.queue} {self.tenant_id}: {self.last}"
 
 
+class JobTag(models.Model):
+    """One tag of one job, so that a list filtered by tag reads an index on every database."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, db_index=False)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="tag_rows")
+    tag = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "tag", "job"], name="jobtag_tenant_tag")]
+
+    def __str__(self) -> str:
+        return f"{self.tag} {self.job_id}"
+
+
 class IdempotencyKey(models.Model):
     """The first answer to a request that named itself, kept for 24 hours."""
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from sightline.celery import queue_name
 from sightline.errors import Problem
 from sightline.jobs import turns, wakeups
-from sightline.jobs.models import IdempotencyKey, Job
+from sightline.jobs.models import IdempotencyKey, Job, JobTag
 from sightline.jobs.services.events import record
 from sightline.telemetry import lifecycle
 from sightline.tenants.models import ApiKey, Tenant
@@ -134,5 +134,9 @@ def _insert(submission: Submission) -> Job:
         turn=place.turn,
         created_at=place.now,
     )
+    if submission.tags:
+        JobTag.objects.bulk_create(
+            [JobTag(tenant_id=submission.tenant.pk, job_id=job.pk, tag=tag) for tag in submission.tags]
+        )
     record(job_id=job.pk, type="job.queued")
     return job

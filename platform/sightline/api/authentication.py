@@ -1,0 +1,43 @@
+"""Bearer keys: who is asking."""
+
+from dataclasses import dataclass
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from sightline.tenants import keys
+from sightline.tenants.keys import NotAuthenticated
+from sightline.tenants.models import ApiKey, Tenant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who sent a request."""
+
+    key: ApiKey
+    tenant: Tenant
+    is_authenticated: bool = True
+    """What Django's permission classes look at."""
+
+    @property
+    def actor(self) -> str:
+        """How events name who asked."""
+        return f"key:{self.key.prefix}"
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer sl_…`. One query; nothing is said about why a key is unknown."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, ApiKey] | None:
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header:
+            return None
+        scheme, _, text = header.partition(" ")
+        text = text.strip()
+        if scheme.lower() != "bearer" or not text or len(text) > 200 or not text.isascii():
+            raise NotAuthenticated("Send the key as `Authorization: Bearer sl_…`.")
+        key = keys.authenticate(text=text)
+        return Principal(key=key, tenant=key.tenant), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="sightline"'

@@ -1,0 +1,165 @@
+"""From a request to an accepted job: validate, admit, bind media, submit."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError
+from pydantic import BaseModel
+
+from sightline.api.authentication import Principal
+from sightline.api.native.representation import accepted
+from sightline.api.native.request import JobRequest, read_request
+from sightline.celery import queue_name
+from sightline.errors import FieldError, InvalidInput, Problem
+from sightline.jobs import admission, eta
+from sightline.jobs.models import Job
+from sightline.jobs.services.submit import Idempotency, Replayed, Submission, replayed, submit
+from sightline.kinds.contract import StoredImage
+from sightline.kinds.images import ImageRef
+from sightline.kinds.registry import KINDS
+from sightline.media import services as media
+from sightline.media.models import Media
+from sightline.media.refusal import MediaRefused
+from sightline.tenants.models import Tenant
+
+ROUTE = "POST /api/v1/jobs"
+LONGEST_KEY = 255
+
+
+class KindForbidden(Problem):
+    code, status = "kind_forbidden", 403
+
+
+def accept(
+    *, principal: Principal, body: Any, files: Mapping[str, UploadedFile], key: str | None
+) -> Job | Replayed:
+    """The accepted job, or the first answer under the same idempotency key."""
+    idempotency = _idempotency(key, body, files)
+    if idempotency is not None and (first := replayed(tenant=principal.tenant, idempotency=idempotency)):
+        return first
+    request, inputs, params = read_request(body)
+    if principal.key.kinds and request.kind not in principal.key.kinds:
+        raise KindForbidden(f"This key may not submit {request.kind} jobs.")
+    model = _model(request.model)
+    queue = queue_name(request.kind, model)
+    _refuse_unreachable(principal.tenant, queue, request.deadline_ms)
+    admission.admit(tenant=principal.tenant, queue=queue)
+    try:
+        submission = _submission(principal, request, model, inputs, params, files)
+        return submit(submission=submission, idempotency=idempotency, render=accepted)
+    except IntegrityError as error:
+        if idempotency is None:
+            raise
+        raise Problem(
+            "The first request with this Idempotency-Key is still being accepted.",
+            code="idempotency_in_progress",
+            status=409,
+            retryable=True,
+            retry_after_s=1,
+        ) from error
+    except BaseException:
+        admission.withdraw(tenant=principal.tenant, queue=queue)
+        raise
+
+
+def _idempotency(key: str | None, body: Any, files: Mapping[str, UploadedFile]) -> Idempotency | None:
+    if key is None:
+        return None
+    if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
+        raise InvalidInput(f"An Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters.")
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode())
+    for file in files.values():
+        digest.update(b"\x00")
+        for chunk in file.chunks():
+            digest.update(chunk)
+        file.seek(0)
+    return Idempotency(key=key, route=ROUTE, body_sha256=digest.hexdigest())
+
+
+def _model(tag: str | None) -> str:
+    if tag is None:
+        return settings.DEFAULT_MODEL
+    if tag not in settings.MODELS:
+        detail = "There are the model tags " + ", ".join(settings.MODELS) + "."
+        raise InvalidInput(f"/model: {detail}", errors=[FieldError(pointer="/model", detail=detail)])
+    return tag
+
+
+def _refuse_unreachable(tenant: Tenant, queue: str, deadline_ms: int | None) -> None:
+    if deadline_ms is None:
+        return
+    # There is no turn yet, but the tenant's own waiting jobs all come before this one.
+    soonest = eta.service(queue).eta_ms(eta.own_ahead(tenant_id=tenant.pk, queue=queue))
+    if soonest is not None and soonest[0] > deadline_ms:
+        detail = f"At best the job ends in {soonest[0]} ms, which is after its deadline of {deadline_ms} ms."
+        raise InvalidInput(
+            detail,
+            code="deadline_unreachable",
+            retryable=True,
+            errors=[FieldError(pointer="/deadline_ms", detail=detail)],
+        )
+
+
+def _submission(
+    principal: Principal,
+    request: JobRequest,
+    model: str,
+    inputs: BaseModel,
+    params: BaseModel,
+    files: Mapping[str, UploadedFile],
+) -> Submission:
+    kind = KINDS[request.kind]
+    refs = kind.image_refs(inputs)
+    stored = _store(principal, refs, _pointers(inputs, len(refs)), files)
+    images = [
+        StoredImage(sha256=item.sha256, width=item.width, height=item.height, mime=item.mime) for item in stored
+    ]
+    return Submission(
+        tenant=principal.tenant,
+        api_key=principal.key,
+        kind=request.kind,
+        model=model,
+        input=kind.bind(inputs, images),
+        params=params.model_dump(mode="json", exclude_unset=True),
+        images=[item.pixel_sha256 for item in stored],
+        cost=kind.cost(inputs),
+        max_attempts=request.max_attempts or settings.MAX_ATTEMPTS,
+        retention_s=request.retention_s or settings.RETENTION_S,
+        deadline_ms=request.deadline_ms,
+        tags=list(dict.fromkeys(request.tags)),
+        metadata=dict(request.metadata),
+    )
+
+
+def _pointers(inputs: BaseModel, count: int) -> list[str]:
+    """Where the images stand in the request; a chat's messages are named as a whole."""
+    if getattr(inputs, "images", None):
+        return [f"/input/images/{index}" for index in range(count)]
+    return ["/input/messages"] * count
+
+
+def _store(
+    principal: Principal, refs: Sequence[ImageRef], pointers: Sequence[str], files: Mapping[str, UploadedFile]
+) -> list[Media]:
+    """The media that the references name; those by URL are refused before anything is stored."""
+    for ref, pointer in zip(refs, pointers, strict=True):
+        if ref.url is not None:
+            detail = "Images by URL are not fetched yet; send data or an upload."
+            raise InvalidInput(detail, errors=[FieldError(pointer=f"{pointer}/url", detail=detail)])
+    return [_stored(principal, ref, pointer, files) for ref, pointer in zip(refs, pointers, strict=True)]
+
+
+def _stored(principal: Principal, ref: ImageRef, pointer: str, files: Mapping[str, UploadedFile]) -> Media:
+    file = files.get(ref.upload_id or "")
+    if file is not None:
+        try:
+            return media.ingest(tenant=principal.tenant, data=file.read(), filename=file.name)
+        except MediaRefused as refusal:
+            raise refusal.at(pointer) from refusal.__cause__
+    (found,) = media.for_refs(tenant=principal.tenant, refs=[ref], pointers=[pointer])
+    assert found is not None  # only a URL has none
+    return found

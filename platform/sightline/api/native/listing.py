@@ -1,0 +1,101 @@
+"""A page of a tenant's jobs, newest first."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from sightline import ids
+from sightline.api.native.representation import summary
+from sightline.errors import FieldError, InvalidInput
+from sightline.jobs.models import Job, JobTag
+from sightline.jobs.status import Status
+from sightline.kinds.registry import KINDS
+from sightline.tenants.models import Tenant
+
+LIMIT, MOST = 50, 200
+
+_CLOCK_SLACK = timedelta(hours=2)
+"""Ids carry the time of the web host's clock, `created_at` the database's: how far they may be apart."""
+_FILTERS = ("kind", "status", "tag", "model", "created_after", "created_before", "limit", "cursor")
+
+
+def page(*, tenant: Tenant, query: Mapping[str, str]) -> dict[str, Any]:
+    """One page. The cursor is the last job shown, so rows that are added or deleted meanwhile move nothing."""
+    unknown = [name for name in query if name not in _FILTERS]
+    if unknown:
+        raise _refuse(unknown[0], "There is no filter of this name: " + ", ".join(_FILTERS) + ".", "unknown_field")
+    limit = _limit(query.get("limit"))
+    rows = list(Job.objects.filter(_matching(tenant, query)).order_by("-id").defer("input", "output")[: limit + 1])
+    shown = rows[:limit]
+    more = len(rows) > limit
+    return {
+        "object": "list",
+        "data": [summary(job) for job in shown],
+        "has_more": more,
+        "next_cursor": shown[-1].public_id if more else None,
+    }
+
+
+def _matching(tenant: Tenant, query: Mapping[str, str]) -> Q:
+    wanted = Q(tenant=tenant, erased_at=None)
+    if (kind := query.get("kind")) is not None:
+        wanted &= Q(kind=_one_of("kind", kind, list(KINDS)))
+    if (status := query.get("status")) is not None:
+        wanted &= Q(status__in=[_one_of("status", item, list(Status.values)) for item in status.split(",")])
+    if (model := query.get("model")) is not None:
+        wanted &= Q(model=model[:64])
+    if (tag := query.get("tag")) is not None:
+        wanted &= Q(pk__in=JobTag.objects.filter(tenant=tenant, tag=tag[:65]).values("job_id"))
+    if (after := query.get("created_after")) is not None:
+        moment = _moment("created_after", after)
+        wanted &= Q(created_at__gt=moment, id__gte=_first_id(moment - _CLOCK_SLACK))
+    if (before := query.get("created_before")) is not None:
+        moment = _moment("created_before", before)
+        wanted &= Q(created_at__lt=moment, id__lte=_first_id(moment + _CLOCK_SLACK))
+    if (cursor := query.get("cursor")) is not None:
+        try:
+            wanted &= Q(id__lt=ids.decode(ids.JOB, cursor))
+        except ids.InvalidId as error:
+            raise _refuse("cursor", "Use the next_cursor of the page before.") from error
+    return wanted
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT
+    if not re.fullmatch(r"[1-9]\d{0,2}", text) or int(text) > MOST:
+        raise _refuse("limit", f"limit is a whole number from 1 to {MOST}.")
+    return int(text)
+
+
+def _one_of(name: str, value: str, choices: list[str]) -> str:
+    if value not in choices:
+        raise _refuse(name, f"{name} is one of " + ", ".join(choices) + ".")
+    return value
+
+
+def _moment(name: str, text: str) -> datetime:
+    # A plus sign in a query string is a space by the time it arrives here.
+    try:
+        value = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
+        value = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return value.astimezone(UTC) if 1971 < value.year < 9998 else _out_of_range()
+    except (ValueError, OverflowError) as error:
+        raise _refuse(name, f"{name} is a time in RFC 3339, such as 2026-10-01T09:00:00Z.") from error
+
+
+def _out_of_range() -> datetime:
+    raise ValueError("the year is out of range")
+
+
+def _first_id(moment: datetime) -> UUID:
+    """The lowest UUIDv7 of a millisecond."""
+    return UUID(int=(int(moment.timestamp() * 1000) & (2**48 - 1)) << 80)
+
+
+def _refuse(name: str, detail: str, code: str | None = None) -> InvalidInput:
+    return InvalidInput(detail, code=code, errors=[FieldError(pointer=f"?{name[:60]}", detail=detail)])

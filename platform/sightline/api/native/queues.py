@@ -1,0 +1,74 @@
+"""`/api/v1/queues/{kind}`: what waits, what runs, and the operator's switch."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from pydantic import BaseModel, ConfigDict, Field
+from rest_framework.request import Request
+
+from sightline.api.native import documents
+from sightline.api.native.representation import moment
+from sightline.api.native.request import validate
+from sightline.api.native.view import NativeView, answer
+from sightline.celery import queue_name
+from sightline.errors import NotFound
+from sightline.fleet import queues
+from sightline.fleet.models import Queue
+from sightline.jobs import eta
+from sightline.kinds.registry import KINDS
+from sightline.telemetry import depth
+
+
+class QueuePatch(BaseModel):
+    """What an operator may change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    paused: bool = Field(description="true: nothing is claimed from it; jobs are still accepted.")
+
+
+class QueueView(NativeView):
+    """One queue: a kind, of the model that `?model=` names."""
+
+    scopes = {**NativeView.scopes, "PATCH": "admin"}
+
+    @documents.queue
+    def get(self, request: Request, kind: str) -> HttpResponse:
+        return answer(_shown(kind, _tag(request, kind)))
+
+    @documents.queue_patch
+    def patch(self, request: Request, kind: str) -> HttpResponse:
+        tag = _tag(request, kind)
+        patch = validate(QueuePatch, request.data)
+        change = queues.pause if patch.paused else queues.resume
+        change(name=queue_name(kind, tag), actor=self.principal.actor)
+        return answer(_shown(kind, tag))
+
+
+def _tag(request: Request, kind: str) -> str:
+    tag = request.query_params.get("model", settings.DEFAULT_MODEL)
+    if kind not in KINDS or tag not in settings.MODELS:
+        raise NotFound("There is no such queue: kinds " + ", ".join(KINDS) + "; models " + ", ".join(settings.MODELS))
+    return tag
+
+
+def _shown(kind: str, tag: str) -> dict[str, Any]:
+    name = queue_name(kind, tag)
+    row = Queue.objects.filter(name=name).first()
+    service, waiting = eta.service(name), depth.of(name)
+    return {
+        "object": "queue",
+        "kind": kind,
+        "model": tag,
+        "queue": name,
+        "paused": bool(row and row.paused_at),
+        "paused_at": moment(row.paused_at) if row else None,
+        "paused_by": row.paused_by if row and row.paused_at else None,
+        "depth": waiting.depth,
+        "parked": waiting.parked,
+        "oldest_age_s": waiting.oldest_age_s,
+        "in_flight": service.running,
+        "seats": service.seats,
+        "rate_per_s": service.rate,
+    }

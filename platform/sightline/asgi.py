@@ -1,0 +1,45 @@
+"""The ASGI entry point: the shell in front of Django's WSGI app. `sightline web` serves it on one port."""
+
+import os
+from collections.abc import Collection
+from uuid import UUID
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
+
+from sightline.wsgi import application as django  # isort: skip - Django is set up from here on
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from sightline.events.waiting import Waiters
+from sightline.jobs.models import Job
+from sightline.jobs.status import ACTIVE
+from sightline.web.bridge import Bridge
+from sightline.web.shell import Shell
+
+_BATCH = 500
+
+
+def _ended(job_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these jobs have ended, or are no more."""
+    asked, active = list(job_ids), set()
+    try:
+        for start in range(0, len(asked), _BATCH):
+            rows = Job.objects.filter(pk__in=asked[start : start + _BATCH], status__in=ACTIVE)
+            active |= set(rows.order_by().values_list("pk", flat=True))
+    finally:
+        close_old_connections()
+    return set(asked) - active
+
+
+async def _look(job_ids: Collection[UUID]) -> set[UUID]:
+    found: set[UUID] = await _bridge.run(_ended, job_ids)
+    return found
+
+
+_bridge = Bridge(django, threads=settings.WEB_THREADS)
+application = Shell(
+    bridge=_bridge,
+    waiters=Waiters(url=settings.REDIS_URL, look=_look),
+    max_body_bytes=settings.MAX_BODY_BYTES,
+)

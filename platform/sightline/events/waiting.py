@@ -1,0 +1,223 @@
+"""Waiting for jobs to end: thousands of waiters on one Redis connection, none of them in a thread.
+
+The healthy path is publish and subscribe. Looking at the database is the fallback: once a second for all waiters
+together while Redis is away, and every few seconds otherwise, because a worker cut off from Redis tells nobody.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import redis
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from sightline.events.notify import ended_channel
+
+log = logging.getLogger("sightline.events")
+
+LOOK_AWAY_S = 1.0
+"""Between looks at the database while Redis is away."""
+LOOK_HEALTHY_S = 5.0
+"""And otherwise: for notices that were never sent."""
+_CONFIRM_S = 0.5
+_PING_S = 5.0
+_RECONNECT_S = 0.5
+_HOME = "sightline:waiters"
+"""Subscribed always, so that the connection lives without a waiter."""
+_FAILURES = (redis.RedisError, OSError, TimeoutError)
+
+Look = Callable[[Collection[UUID]], Awaitable[set[UUID]]]
+"""Which of these jobs have ended, or are no more; asks the database."""
+
+
+class Waiter:
+    """One request that waits for one job."""
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def wake(self) -> None:
+        """Something happened: look again."""
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def woken(self, *, within_s: float) -> bool:
+        """Wait for `wake`; False when the seconds passed without it."""
+        done, _ = await asyncio.wait([self._future], timeout=within_s)
+        return bool(done)
+
+
+@dataclass
+class _Subscription:
+    waiters: set[Waiter] = field(default_factory=set)
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Waiters:
+    """All waiters of a process."""
+
+    def __init__(self, *, url: str, look: Look) -> None:
+        self.closing = False
+        self._url = url
+        self._look = look
+        self._subscriptions: dict[UUID, _Subscription] = {}
+        self._by_channel: dict[str, UUID] = {}
+        self._pubsub: PubSub | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Do notices arrive?"""
+        return self._pubsub is not None
+
+    def __len__(self) -> int:
+        return sum(len(subscription.waiters) for subscription in self._subscriptions.values())
+
+    @asynccontextmanager
+    async def on(self, job_id: UUID) -> AsyncIterator[Waiter]:
+        """A waiter for a job; inside the block, every end of the job that follows wakes it."""
+        if not self._tasks and not self.closing:
+            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_around())]
+        waiter = Waiter()
+        subscription = self._subscriptions.get(job_id)
+        first = subscription is None
+        if subscription is None:
+            subscription = self._subscriptions[job_id] = _Subscription()
+            self._by_channel[ended_channel(job_id)] = job_id
+        # Before the first await: somebody who leaves meanwhile must see that the subscription is in use.
+        subscription.waiters.add(waiter)
+        if self.closing:
+            waiter.wake()
+        try:
+            if first:
+                await self._send("subscribe", job_id)
+            await self._confirmation(subscription)
+            yield waiter
+        finally:
+            subscription.waiters.discard(waiter)
+            if not subscription.waiters:
+                del self._subscriptions[job_id]
+                del self._by_channel[ended_channel(job_id)]
+                await self._send("unsubscribe", job_id)
+
+    def let_go(self) -> None:
+        """Wake everybody, now and from now on."""
+        self.closing = True
+        for subscription in self._subscriptions.values():
+            _wake(subscription)
+
+    async def close(self) -> None:
+        """End the connection and the tasks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def _confirmation(self, subscription: _Subscription) -> None:
+        """Wait until Redis confirmed the subscription, while it is there to do so."""
+        if self._pubsub is None or subscription.confirmed.is_set():
+            return
+        try:
+            async with asyncio.timeout(_CONFIRM_S):
+                await subscription.confirmed.wait()
+        except TimeoutError:
+            log.warning("event=subscription_unconfirmed")  # the looks at the database go on
+
+    async def _send(self, command: str, job_id: UUID) -> None:
+        if self._pubsub is None:
+            return  # `_listen` subscribes to everything when it is connected again
+        try:
+            async with asyncio.timeout(_CONFIRM_S):
+                await getattr(self._pubsub, command)(ended_channel(job_id))
+        except _FAILURES as error:
+            log.warning("event=waiting_%s_failed reason=%r", command, str(error))
+
+    async def _listen(self) -> None:
+        """Keep one connection subscribed for as long as the process lives."""
+        while True:
+            client = Redis.from_url(
+                self._url, socket_connect_timeout=_CONFIRM_S, retry=Retry(NoBackoff(), 0), decode_responses=True
+            )
+            pubsub = client.pubsub()
+            try:
+                await self._connect(pubsub)
+                await self._receive(pubsub)
+            except _FAILURES as error:
+                log.warning("event=waiting_disconnected reason=%r", str(error))
+            finally:
+                self._pubsub = None
+                self._changed.set()
+                for subscription in self._subscriptions.values():
+                    subscription.confirmed.clear()
+                await _close(pubsub, client)
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _connect(self, pubsub: PubSub) -> None:
+        async with asyncio.timeout(2.0):
+            await pubsub.subscribe(_HOME)
+            channels = list(self._by_channel)
+            for start in range(0, len(channels), 500):
+                await pubsub.subscribe(*channels[start : start + 500])
+        late = [channel for channel in self._by_channel if channel not in set(channels)]
+        self._pubsub = pubsub  # from here on `on` subscribes by itself
+        if late:
+            await pubsub.subscribe(*late)
+        self._changed.set()  # a look now: whatever ended while nobody listened
+
+    async def _receive(self, pubsub: PubSub) -> None:
+        silent = False
+        while True:
+            message = await pubsub.get_message(timeout=_PING_S)
+            if message is None:
+                # A dead peer without a reset looks like silence, so silence is asked once.
+                if silent:
+                    raise TimeoutError("Redis does not answer a ping")
+                silent = True
+                await pubsub.ping()
+                continue
+            silent = False
+            job_id = self._by_channel.get(str(message.get("channel")))
+            if job_id is None:
+                continue
+            if message["type"] == "subscribe":
+                self._subscriptions[job_id].confirmed.set()
+            elif message["type"] == "message":
+                _wake(self._subscriptions[job_id])
+
+    async def _look_around(self) -> None:
+        """Ask the database about all waiters at once."""
+        while True:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(LOOK_HEALTHY_S if self.connected else LOOK_AWAY_S):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass  # the time for a look
+            if not self._subscriptions:
+                continue
+            try:
+                for job_id in await self._look(list(self._subscriptions)):
+                    if job_id in self._subscriptions:
+                        _wake(self._subscriptions[job_id])
+            except Exception as error:  # the next look may succeed; without the loop nobody would ever look
+                log.warning("event=look_failed reason=%r", str(error))
+
+
+def _wake(subscription: _Subscription) -> None:
+    for waiter in subscription.waiters:
+        waiter.wake()
+
+
+async def _close(pubsub: PubSub, client: Redis) -> None:
+    try:
+        await pubsub.aclose()  # type: ignore[no-untyped-call]
+        await client.aclose()
+    except _FAILURES as error:
+        log.debug("event=waiting_close reason=%r", str(error))

@@ -1,0 +1,162 @@
+"""The ASGI app in front: it reads bodies, hands requests to Django's WSGI app, and does all the waiting."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from sightline.api import problem as problems
+from sightline.api import waits
+from sightline.errors import Problem, Unavailable
+from sightline.events.waiting import Waiters
+from sightline.web.body import ClientGone, Receive, drain, read_body
+from sightline.web.bridge import Bridge, Call, Headers, Response, Scope
+
+log = logging.getLogger("sightline.web")
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_WAIT = waits.HEADER.lower().encode()
+_CONDITIONS = frozenset({b"if-none-match", b"if-modified-since", b"prefer", b"content-type", b"idempotency-key"})
+_SECURE: Headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
+
+
+class Shell:
+    """One per process."""
+
+    def __init__(self, *, bridge: Bridge, waiters: Waiters, max_body_bytes: int) -> None:
+        self._bridge = bridge
+        self._waiters = waiters
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    def let_go(self) -> None:
+        """Answer everybody who waits with the current state, and let nobody wait any more: the server stops."""
+        self._waiters.let_go()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.let_go()
+        await self._waiters.close()
+        self._bridge.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD"):
+            # Without a thread: while all of them wait for a database, the process is alive all the same.
+            await _send(send, scope, Response(status=200, headers=_json_headers(), body=b'{"status":"ok"}'))
+            return
+        try:
+            if self._bridge.crowded:
+                raise Unavailable("Too many requests wait here. Try again in a moment.")
+            body, length = await read_body(receive, scope["headers"], limit=self._max_body_bytes)
+        except ClientGone:
+            return
+        except Problem as refusal:
+            await _refuse(send, receive, scope, refusal)
+            return
+        try:
+            with body:
+                response = await self._bridge.call(Call(scope=scope, body=body, length=length))
+            wait = response.header(_WAIT)
+            if wait is not None:
+                response = await self._hold(scope, receive, response, waits.Wait.parse(wait.decode("latin1")))
+        except ClientGone:
+            return
+        except Exception as error:
+            response = _unexpected(scope, error)
+        await _send(send, scope, response)
+
+    async def _hold(self, scope: Scope, receive: Receive, first: Response, wait: waits.Wait) -> Response:
+        """The answer once the job ended, or the current one when the time is up.
+
+        Subscribe, then read, then wait: an end between the first answer and the subscription is seen by the read.
+        """
+        gone = asyncio.ensure_future(_until_gone(receive))
+        try:
+            async with self._waiters.on(wait.job_id) as waiter:
+                response = await self._reread(scope, wait)
+                if response.header(_WAIT) is not None:
+                    gone.add_done_callback(lambda _: waiter.wake())
+                    if await waiter.woken(within_s=wait.seconds) or self._waiters.closing:
+                        response = await self._reread(scope, wait)
+                if gone.done():
+                    raise ClientGone
+        finally:
+            gone.cancel()
+        return _answer(scope, first, response, wait)
+
+    async def _reread(self, scope: Scope, wait: waits.Wait) -> Response:
+        """The job as the waiter's own GET would show it now."""
+        headers = scope["headers"]
+        if scope["method"] == "POST":
+            headers = [(name, value) for name, value in headers if name not in _CONDITIONS]
+        again = {**scope, "headers": headers, "raw_path": wait.path.encode(), "query_string": b""}
+        again["method"] = "GET" if scope["method"] == "POST" else scope["method"]
+        return await self._bridge.call(Call(scope=again, environ={waits.REREAD: True}))
+
+
+def _answer(scope: Scope, first: Response, last: Response, wait: waits.Wait) -> Response:
+    """What a waiter gets: for a GET the last look; for a POST 200 with the ended job or 202 with the running one."""
+    if scope["method"] != "POST":
+        return last
+    if last.status != 200:
+        return first  # accepted it is, whatever happened since
+    ended = last.header(_WAIT) is None
+    applied = (b"preference-applied", f"wait={wait.seconds:.0f}".encode())
+    kept = [(name, value) for name, value in first.headers if name == b"location" or (name == b"retry-after" and not ended)]
+    return replace(last, status=200 if ended else 202, headers=[*last.headers, *kept, applied])
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _refuse(send: Send, receive: Receive, scope: Scope, problem: Problem) -> None:
+    """Answer without having read the body, and close the connection."""
+    response = _problem(scope, problem)
+    headers = [*response.headers, (b"connection", b"close"), (b"content-length", str(len(response.body)).encode())]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    await drain(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _send(send: Send, scope: Scope, response: Response) -> None:
+    response = response.without(_WAIT)
+    headers = response.headers
+    if response.header(b"content-length") is None and response.status not in (204, 304):
+        headers = [*headers, (b"content-length", str(len(response.body)).encode())]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
+
+
+def _unexpected(scope: Scope, error: Exception) -> Response:
+    log.error("event=request_failed path=%s", scope["path"], exc_info=error)
+    return _problem(scope, Problem("An unexpected error happened; it was logged.", code="internal_error"))
+
+
+def _problem(scope: Scope, problem: Problem) -> Response:
+    parent = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
+    trace = problems.trace_id(parent.decode("latin1"))
+    more = [(name.lower().encode(), value.encode()) for name, value in problems.headers(problem).items()]
+    return Response(
+        status=problem.status,
+        headers=[(b"content-type", problems.CONTENT_TYPE.encode()), *_SECURE, *more],
+        body=problems.body(problem, trace=trace),
+    )
+
+
+def _json_headers() -> Headers:
+    return [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *_SECURE]
