@@ -1,7 +1,7 @@
 """Qwen3-VL's forward pass over a batch of pictures of one size: the same numbers as transformers', much faster.
 
 transformers attends to one picture after another and works out positions sample by sample. In training every picture
-of a batch has the same grid at the same place in the prompt, so that all of this is one tensor. A test compares the two.
+of a batch has the same grid at the same place in the prompt: all of this is one tensor. A test compares the two.
 """
 
 from __future__ import annotations

@@ -10,6 +10,11 @@ from .lessons import LEVELS, TASKS, Task
 THRESHOLD = 0.85
 """A task goes up when this share of whole answers was right in a running average."""
 
+LATER = 0.7
+"""The same from level LONG on, where an answer is wrong for one of sixty characters or one digit of a place."""
+
+LONG = 4
+
 EASIER = 0.3
 """The share of batches from easier levels, so that nothing is forgotten."""
 
@@ -58,7 +63,7 @@ class Curriculum:
             return False
         state.accuracy = MEMORY * state.accuracy + (1 - MEMORY) * accuracy
         state.batches += 1
-        if state.accuracy < THRESHOLD or state.level + 1 >= LEVELS[task]:
+        if state.accuracy < (THRESHOLD if level < LONG else LATER) or state.level + 1 >= LEVELS[task]:
             return False
         self.tasks[task] = Progress(level=state.level + 1)
         return True

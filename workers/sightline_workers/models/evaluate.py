@@ -7,11 +7,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from . import checkpoint  # first: it makes torchvision importable  # isort: skip
 import torch
 from tqdm import tqdm
 from transformers import Qwen3VLForConditionalGeneration
 
+from . import checkpoint
 from .answering import answer
 from .lessons import GROUP, TASKS, Sample, Task, sample
 from .scoring import Score, score

@@ -64,12 +64,13 @@ def _texts(rng: random.Random, level: PageLevel) -> list[str]:
     return [words.line(rng, level.charset, level.shortest, level.longest) for _ in range(rows)]
 
 
-def _style(
-    rng: random.Random, level: PageLevel, texts: list[str], canvas: tuple[int, int]
-) -> PageStyle:
+def _style(rng: random.Random, level: PageLevel, texts: list[str], canvas: tuple[int, int]) -> PageStyle:
     """A style in which `texts` fit: a smaller font where the drawn one is too wide."""
     face, size = rng.choice(level.faces), rng.choice(level.sizes)
-    while max(fonts.font(face, size).getlength(text) for text in texts) > canvas[0]:
+    while (
+        max(fonts.font(face, size).getlength(text) for text in texts) > canvas[0]
+        or fonts.line_height(face, size) * len(texts) > canvas[1]
+    ):
         size -= 1
     ink, paper = colours.pair(rng) if level.coloured else ("black", "white")
     height = fonts.line_height(face, size)

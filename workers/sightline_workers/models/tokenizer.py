@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from sightline.kinds.gui import prompt as gui
-from sightline.kinds.ocr import prompt as ocr
 from tokenizers import AddedToken
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import Qwen2Tokenizer
+
+from sightline.kinds.gui import prompt as gui
+from sightline.kinds.ocr import prompt as ocr
 
 VOCABULARY = 512
 """Rows of the embedding; those above the known tokens are spare, so that a phrase can be added later."""
@@ -68,7 +69,12 @@ def phrases() -> list[str]:
         parts.append(f'{{"name": "{tool}", "arguments": {{"action": "type", "text": "')
     parts += ["]}}", '"}}', "Click the button ", " into the field ", '[{"bbox_2d": [', '], "text_content": "']
     parts += ['"}, {"bbox_2d": [', '"}]', "What does it say?", "How many buttons are there?"]
-    parts += ["What colour is the button ", "What colour is the text?", "Is there a button ", " is not there."]
+    parts += [
+        "What colour is the button ",
+        "What colour is the text?",
+        "Is there a button ",
+        " is not there.",
+    ]
     return list(dict.fromkeys(parts))
 
 
@@ -80,14 +86,16 @@ def build() -> Qwen2Tokenizer:
         vocab={letter: number for number, letter in enumerate(letters)},
         merges=[],
         unk_token=None,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
+        eos_token="<|im_end|>",  # noqa: S106
+        pad_token="<|endoftext|>",  # noqa: S106
         clean_up_tokenization_spaces=False,
         model_max_length=32_768,
         additional_special_tokens=list(SPECIAL),
     )
     tokenizer.add_tokens([AddedToken(text, normalized=False, special=True) for text in SPECIAL])
-    tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in (*MARKS, *TURNS, *phrases())])
+    tokenizer.add_tokens(
+        [AddedToken(text, normalized=False, special=False) for text in (*MARKS, *TURNS, *phrases())]
+    )
     if len(tokenizer) > VOCABULARY:
         raise ValueError(f"{len(tokenizer)} tokens do not fit into {VOCABULARY} rows: raise VOCABULARY")
     return tokenizer

@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from . import batched, checkpoint, config  # first: it makes torchvision importable  # isort: skip
 import torch
 from torch.nn import functional
 from tqdm import tqdm
 from transformers import Qwen3VLForConditionalGeneration
 
+from . import batched, checkpoint, config
 from .batch import Batch, draw
 from .curriculum import Curriculum
 from .heads import PatchHeads
@@ -50,12 +50,16 @@ class Training:
         self.device = device
         # Eager attention in the text model: on a CPU its backward pass takes half the time of the fused one.
         attention = "eager" if device.type == "cpu" else "sdpa"
-        self.model = Qwen3VLForConditionalGeneration._from_config(config.build(), attn_implementation=attention)
+        self.model = Qwen3VLForConditionalGeneration._from_config(
+            config.build(), attn_implementation=attention
+        )
         self.model.float().to(device)
         self.heads = PatchHeads(self.model.config.text_config.hidden_size).to(device)
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]
         self.average = [one.detach().clone() for one in self.model.parameters()]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
         self.curriculum = Curriculum()
         self.step = 0
         self.seconds = 0.0
@@ -128,7 +132,9 @@ class Training:
         }
 
 
-def run(training: Training, folder: Path, *, until: float, steps: int | None, anneal: int, every: float) -> None:
+def run(
+    training: Training, folder: Path, *, until: float, steps: int | None, anneal: int, every: float
+) -> None:
     """Train until time `until` (seconds since the epoch), for `steps` steps, or until a signal; save now and then.
 
     With `anneal` the learning rate falls to a twentieth over that many steps, and the run ends there.
@@ -143,7 +149,9 @@ def run(training: Training, folder: Path, *, until: float, steps: int | None, an
         signal.signal(number, ask_to_stop)
     first, saved, began = training.step, time.monotonic(), time.monotonic()
     total = anneal or steps
-    bar = tqdm(total=total, initial=0, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr)
+    bar = tqdm(
+        total=total, initial=0, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr
+    )
     log = (folder / "log.jsonl").open("a")
     while not stop and time.time() < until and (total is None or training.step - first < total):
         rate = RATE * min(1.0, (training.step + 1) / WARM)
@@ -155,10 +163,18 @@ def run(training: Training, folder: Path, *, until: float, steps: int | None, an
         training.seconds += time.monotonic() - began
         began = time.monotonic()
         up = training.curriculum.learn(task, level, numbers["right"])
-        entry = {"step": training.step, "seconds": round(training.seconds, 1), "task": task, "level": level, "up": up}
+        entry = {
+            "step": training.step,
+            "seconds": round(training.seconds, 1),
+            "task": task,
+            "level": level,
+            "up": up,
+        }
         log.write(json.dumps(entry | {name: round(value, 4) for name, value in numbers.items()}) + "\n")
         bar.update()
-        standing = (f"{one}:{state.level}/{state.accuracy:.2f}" for one, state in training.curriculum.tasks.items())
+        standing = (
+            f"{one}:{state.level}/{state.accuracy:.2f}" for one, state in training.curriculum.tasks.items()
+        )
         bar.set_postfix_str(" ".join(standing), refresh=False)
         if time.monotonic() - saved > every:
             saved = time.monotonic()
@@ -177,7 +193,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=checkpoint.TRAINING, help="state, log and plot")
     parser.add_argument("--minutes", type=float, default=100, help="stop after this long")
     parser.add_argument("--steps", type=int, help="stop after this many steps")
-    parser.add_argument("--anneal", type=int, default=0, help="lower the learning rate over this many steps and stop")
+    parser.add_argument(
+        "--anneal", type=int, default=0, help="lower the learning rate over this many steps and stop"
+    )
     parser.add_argument("--save-every", type=float, default=120, help="seconds between two saved states")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

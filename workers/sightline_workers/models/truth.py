@@ -13,7 +13,7 @@ from .config import PATCH
 from .drawing.scene import Scene
 from .patches import order
 
-CLASSES = (98, 26, 8, 33, 33)
+CLASSES = (98, 26, 8, 101, 101)
 """How many classes each of the five questions has; class 0 says "nothing here"."""
 
 
@@ -36,6 +36,7 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         x1, y1, x2, y2 = element.box
         cell = (span(y1, y2), span(x1, x2))
         x, y = element.centre
-        grid[3][cell] = min(CLASSES[3] - 1, x // PATCH + 1)
-        grid[4][cell] = min(CLASSES[4] - 1, y // PATCH + 1)
+        # In hundredths of the picture, as fine as the answers' coordinates are (see `lessons.click`).
+        grid[3][cell] = min(CLASSES[3] - 1, 1 + round(x / scene.image.width * 100))
+        grid[4][cell] = min(CLASSES[4] - 1, 1 + round(y / scene.image.height * 100))
     return grid.reshape(len(CLASSES), -1)[:, order(rows, columns)]

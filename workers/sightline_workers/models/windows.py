@@ -50,7 +50,12 @@ LEVELS = (
     WindowLevel(buttons=(1, 5), anywhere=True, canvases=(DESK, TALL, PHONE), missing=0.1),
     WindowLevel(buttons=(1, 6), anywhere=True, canvases=(DESK, TALL, PHONE), sizes=(24, 26), missing=0.1),
     WindowLevel(
-        buttons=(1, 6), anywhere=True, canvases=(DESK, TALL, PHONE), sizes=(20, 22, 24, 26), faces=EVERY, missing=0.1
+        buttons=(1, 6),
+        anywhere=True,
+        canvases=(DESK, TALL, PHONE),
+        sizes=(20, 22, 24, 26),
+        faces=EVERY,
+        missing=0.1,
     ),
 )
 """Each level goes a little beyond the one before it."""
@@ -82,7 +87,12 @@ def _anywhere(rng: random.Random, labels: list[str], canvas: Canvas, style: Wind
         for _ in range(40):
             x = rng.randint(style.pad_x, canvas[0] - width - style.pad_x)
             y = rng.randint(top, canvas[1] - height - style.pad_y)
-            box = (x - 2 * style.pad_x, y - 2 * style.pad_y, x + width + style.pad_x, y + height + style.pad_y)
+            box = (
+                x - 2 * style.pad_x,
+                y - 2 * style.pad_y,
+                x + width + style.pad_x,
+                y + height + style.pad_y,
+            )
             if all(box[0] > o[2] or o[0] > box[2] or box[1] > o[3] or o[1] > box[3] for o in taken):
                 taken.append(box)
                 placed.append(((x, y), label))
@@ -140,4 +150,8 @@ def question(rng: random.Random, number: int, shared: random.Random) -> tuple[Sc
     if kind == 1:
         return scene, f"What colour is the button {element.label}?", element.colour
     there = rng.random() < 0.5
-    return scene, f"Is there a button {element.label if there else absent(rng, scene)}?", "Yes" if there else "No"
+    return (
+        scene,
+        f"Is there a button {element.label if there else absent(rng, scene)}?",
+        "Yes" if there else "No",
+    )

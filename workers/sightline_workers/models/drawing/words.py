@@ -10,19 +10,121 @@ UPPER = DIGITS + string.ascii_uppercase
 LETTERS = UPPER + string.ascii_lowercase
 PRINTED = LETTERS + ".,:;-+/%#&()=*!?$@'\""
 
-LABELS = (
-    "OK Yes No Save Open Close Cancel Help Next Back Print Copy Paste Cut Undo Redo New Edit View Find Send Reply Stop "
-    "Start Play Pause Login Logout Apply Reset Delete Search Upload Share Home Menu Exit Add Remove Sort Filter Zoom "
-    "Run Build Test Sync Buy Pay Call Chat"
-).split()
+LABELS = [
+    "OK",
+    "Yes",
+    "No",
+    "Save",
+    "Open",
+    "Close",
+    "Cancel",
+    "Help",
+    "Next",
+    "Back",
+    "Print",
+    "Copy",
+    "Paste",
+    "Cut",
+    "Undo",
+    "Redo",
+    "New",
+    "Edit",
+    "View",
+    "Find",
+    "Send",
+    "Reply",
+    "Stop",
+    "Start",
+    "Play",
+    "Pause",
+    "Login",
+    "Logout",
+    "Apply",
+    "Reset",
+    "Delete",
+    "Search",
+    "Upload",
+    "Share",
+    "Home",
+    "Menu",
+    "Exit",
+    "Add",
+    "Remove",
+    "Sort",
+    "Filter",
+    "Zoom",
+    "Run",
+    "Build",
+    "Test",
+    "Sync",
+    "Buy",
+    "Pay",
+    "Call",
+    "Chat",
+]
 """What the buttons of windows say."""
 
-TITLES = "Editor Mail Player Files Shop Photos Notes Clock Maps Music Store Tasks Draw Paint Chess Radio".split()
+TITLES = [
+    "Editor",
+    "Mail",
+    "Player",
+    "Files",
+    "Shop",
+    "Photos",
+    "Notes",
+    "Clock",
+    "Maps",
+    "Music",
+    "Store",
+    "Tasks",
+    "Draw",
+    "Paint",
+    "Chess",
+    "Radio",
+]
 
-ITEMS = (
-    "Coffee Tea Bread Milk Total Tax Sum Invoice Order Date Room Gate Seat Train Bus Flight Table Price Paid Cash Card "
-    "Change Apples Sugar Rice Soap Paper Name City Street Phone Open Closed Exit Entry Level Floor Hello World Welcome"
-).split()
+ITEMS = [
+    "Coffee",
+    "Tea",
+    "Bread",
+    "Milk",
+    "Total",
+    "Tax",
+    "Sum",
+    "Invoice",
+    "Order",
+    "Date",
+    "Room",
+    "Gate",
+    "Seat",
+    "Train",
+    "Bus",
+    "Flight",
+    "Table",
+    "Price",
+    "Paid",
+    "Cash",
+    "Card",
+    "Change",
+    "Apples",
+    "Sugar",
+    "Rice",
+    "Soap",
+    "Paper",
+    "Name",
+    "City",
+    "Street",
+    "Phone",
+    "Open",
+    "Closed",
+    "Exit",
+    "Entry",
+    "Level",
+    "Floor",
+    "Hello",
+    "World",
+    "Welcome",
+]
 
 
 def code(rng: random.Random, charset: str, length: int) -> str:

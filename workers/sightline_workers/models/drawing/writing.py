@@ -10,7 +10,14 @@ from .scene import Glyph, Line
 
 
 def write_line(
-    draw: ImageDraw.ImageDraw, *, at: tuple[int, int], text: str, row: int, face: fonts.Face, size: int, ink: RGB
+    draw: ImageDraw.ImageDraw,
+    *,
+    at: tuple[int, int],
+    text: str,
+    row: int,
+    face: fonts.Face,
+    size: int,
+    ink: RGB,
 ) -> tuple[Line, list[Glyph]]:
     """Write `text` with its top left corner at `at` (px); return the line and its characters, without spaces."""
     font = fonts.font(face, size)

@@ -1,0 +1,89 @@
+"""The drawings that the small model is trained on and that tests and the demo show it."""
+
+import pytest
+
+from sightline_workers.models.batch import draw
+from sightline_workers.models.config import MERGE, PATCH
+from sightline_workers.models.drawing import PageStyle, demo_images, draw_page
+from sightline_workers.models.lessons import GROUP, LEVELS, TASKS, sample
+from sightline_workers.models.scoring import inside, point
+
+EVERY_LEVEL = [(task, level) for task in TASKS for level in range(LEVELS[task])]
+
+
+@pytest.mark.parametrize(("task", "level"), EVERY_LEVEL)
+def test_a_seed_always_draws_the_same_picture(task, level):
+    first, second = sample(task, level, 7), sample(task, level, 7)
+    assert first.messages == second.messages
+    assert first.answer == second.answer
+    if first.scene is not None:
+        assert first.scene.image.tobytes() == second.scene.image.tobytes()
+
+
+@pytest.mark.parametrize(("task", "level"), EVERY_LEVEL)
+def test_every_picture_is_made_of_whole_image_tokens_and_holds_all_that_is_drawn(task, level):
+    for seed in range(0, 20 * GROUP, GROUP):
+        scene = sample(task, level, seed).scene
+        if scene is None:
+            continue
+        width, height = scene.image.size
+        assert width % (PATCH * MERGE) == 0
+        assert height % (PATCH * MERGE) == 0
+        boxes = [glyph.box for glyph in scene.glyphs] + [element.box for element in scene.elements]
+        assert all(0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height for x1, y1, x2, y2 in boxes)
+
+
+@pytest.mark.parametrize(("task", "level"), EVERY_LEVEL)
+def test_the_pictures_of_a_batch_have_one_size(task, level):
+    assert draw(task, level, 4, seed=3).ids.shape[0] == 4
+
+
+@pytest.mark.parametrize("level", range(LEVELS["gui"]))
+def test_the_expected_click_lies_inside_the_named_button(level):
+    for seed in range(30):
+        one = sample("gui", level, seed)
+        at = point(one.answer)
+        if at is None:
+            assert '"status": "failure"' in one.answer
+            continue
+        label = one.answer.removeprefix("Action: Click ").partition("\n")[0]
+        button = next(element for element in one.scene.elements if element.label == label)
+        assert inside(at, button.box, one.scene.image.size)
+
+
+@pytest.mark.parametrize("level", range(LEVELS["gui"]))
+def test_no_two_buttons_touch_or_share_a_label(level):
+    for seed in range(30):
+        elements = sample("gui", level, seed).scene.elements
+        assert len({element.label for element in elements}) == len(elements)
+        for index, one in enumerate(elements):
+            for other in elements[index + 1 :]:
+                apart = (
+                    one.box[2] <= other.box[0]
+                    or other.box[2] <= one.box[0]
+                    or one.box[3] <= other.box[1]
+                    or other.box[3] <= one.box[1]
+                )
+                assert apart, (level, seed, one, other)
+
+
+def test_text_that_does_not_fit_on_the_page_is_refused():
+    with pytest.raises(ValueError, match="does not fit"):
+        draw_page(["twenty-one characters"], PageStyle())
+
+
+def test_the_demo_has_a_picture_for_each_kind_and_the_right_answer_is_on_it():
+    images = demo_images()
+    assert set(images) == {"ocr", "gui", "chat"}
+    box, (width, height) = images["gui"].box, images["gui"].image.size
+    assert 0 <= box[0] < box[2] <= width
+    assert 0 <= box[1] < box[3] <= height
+    assert images["gui"].text in images["gui"].prompt
+    assert images["ocr"].text.count("\n") == 2
+
+
+def test_ink_differs_from_paper():
+    for seed in range(40):
+        scene = sample("ocr", LEVELS["ocr"] - 1, seed).scene
+        low, high = scene.image.convert("L").getextrema()
+        assert high - low > 40

@@ -1,0 +1,49 @@
+"""The small model's tokenizer: short prompts, and any text there and back."""
+
+import pytest
+from transformers import AutoTokenizer, Qwen2Tokenizer
+
+from sightline.kinds.gui import prompt as gui
+from sightline_workers.models import checkpoint, tokenizer
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return AutoTokenizer.from_pretrained(checkpoint.FOLDER)
+
+
+def test_the_shipped_tokenizer_loads_as_qwens(shipped):
+    assert isinstance(shipped, Qwen2Tokenizer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Total 7.95",
+        "héllo wörld ☃ 日本語",
+        " two  spaces\n\n\tand a tab",
+        "<tool_call>\n{}\n</tool_call>",
+        "'tis 100 %",
+    ],
+)
+def test_any_text_comes_back_as_it_was(shipped, text):
+    ids = shipped(text)["input_ids"]
+    assert shipped.decode(ids) == text
+    assert ids == tokenizer.encode(text)
+
+
+@pytest.mark.parametrize("tool", ["computer_use", "mobile_use"])
+def test_the_shipped_tokenizer_still_knows_the_prompts_that_the_platform_asks(shipped, tool):
+    # Fails after a change of a prompt: the model was trained on the old one, train it again.
+    assert len(shipped(gui.system(tool))["input_ids"]) == 3
+
+
+def test_letters_and_digits_are_one_token_each(shipped):
+    assert len(shipped("Invoice4711")["input_ids"]) == 11
+
+
+def test_an_answer_that_clicks_is_short():
+    answer = gui.answer(
+        tool="computer_use", action="Click Save", arguments={"action": "left_click", "coordinate": [510, 90]}
+    )
+    assert len(tokenizer.encode(answer)) < 25
