@@ -20,6 +20,7 @@ _FENCED = frozenset(
 )
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _WORD = re.compile(r"[A-Za-z_][\w.-]*")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SPACE = re.compile(r"\s*")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"', "'": "'"}
@@ -75,6 +76,10 @@ def find(text: str, opening: str = "{[", start: int = 0) -> Found | None:
         if match.group() == opening[-1] and text[end:].strip() == "":
             return Found(value=value, complete=False, start=at, end=end)
     return None
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair.group().encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _refuse(name: str) -> Any:
@@ -146,7 +151,8 @@ class _Reader:
                 return "", False
             self.at += 1
             if character == quote:
-                return "".join(parts), True
+                # A character beyond the BMP is written as two escapes, a surrogate pair.
+                return _PAIR.sub(_joined, "".join(parts)), True
             parts.append(self._escape())
         return "", False
 
@@ -163,9 +169,12 @@ class _Reader:
 
     def _scalar(self) -> tuple[Any, bool]:
         match = _NUMBER.match(self.text, self.at) or _WORD.match(self.text, self.at)
-        if match is None or match.end() == len(self.text) or len(match.group()) > 400:
-            return _DROPPED, False  # At the end of the text a number may lack digits: 51 of 512.
+        if match is None or len(match.group()) > 400:
+            return _DROPPED, False
         self.at = match.end()
+        following = self._peek()
+        if not following or not (following in ",]}):" or following.isspace()):
+            return _DROPPED, False  # A number may lack digits there: 51 of 512, 3.4 of 3.4e+38.
         word = match.group()
         if word in _WORDS:
             return _WORDS[word], True

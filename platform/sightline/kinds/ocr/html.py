@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from html.parser import HTMLParser
+from dataclasses import dataclass, field
 
 from sightline.kinds.coordinates import numbers
 from sightline.kinds.lenient_json import unfenced
 from sightline.kinds.ocr import tables
 from sightline.kinds.ocr.page import Block, Reading
+from sightline.kinds.ocr.tags import Token, tokens
 
 _TYPES = {"table": "table", "img": "image", "figure": "image", "li": "list_item", "p": "text", "div": "text"}
 _CLASSES = {"image": "image", "chart": "image", "figure": "image", "formula": "formula"}
@@ -25,91 +25,106 @@ MAX_DEPTH = 200
 def read(text: str) -> Reading:
     """The page in HTML, its boxes as blocks, and its plain text. Takes any text."""
     html = unfenced(text)
-    parser = _PageParser(html)
-    with contextlib.suppress(AssertionError):  # html.parser gives up on declarations such as "<![x".
-        parser.feed(html)
-        parser.close()
-    parser.finish()
-    blocks = tuple(block for _, block in sorted(parser.blocks, key=lambda numbered: numbered[0]))
-    return Reading(html=html, blocks=blocks, text=_tidy("".join(parser.text)))
+    page = _Page(html)
+    for token in tokens(html):
+        if token.tag == "":
+            page.write(token.text)
+        elif token.closing:
+            page.close(token)
+        else:
+            page.open(token)
+    page.finish()
+    blocks = tuple(block for _, block in sorted(page.blocks, key=lambda numbered: numbered[0]))
+    return Reading(html=html, blocks=blocks, text=_tidy("".join(page.text)))
 
 
 def _tidy(text: str) -> str:
-    lines = (re.sub(r"[ \t\r\f\v]+", " ", line).strip() for line in text.splitlines())
+    lines = (re.sub(r" ?\t ?", "\t", re.sub(r"[ \r\f\v]+", " ", line)).strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line)
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Open:
-    def __init__(self, tag: str, type: str, bbox: list[float] | None, order: int, start: int) -> None:
-        self.tag, self.type, self.bbox, self.order, self.start = tag, type, bbox, order, start
-        self.words: list[str] = []
+    """An element that has not ended yet."""
+
+    tag: str
+    type: str
+    bbox: list[float] | None
+    order: int
+    start: int
+    nested: bool
+    words: list[str] = field(default_factory=list)
 
 
-class _PageParser(HTMLParser):
+class _Page:
+    """Collects the blocks and the text of a page, tag by tag."""
+
     def __init__(self, source: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.blocks: list[tuple[int, Block]] = []
         self.text: list[str] = []
+        self._source = source
         self._open: list[_Open] = []
         self._order = 0
         self._silent = 0
-        self._source = source
-        self._line_starts = [0, *(match.end() for match in re.finditer("\n", source))]
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _SILENT:
+    def open(self, token: Token) -> None:
+        """A start tag."""
+        if token.tag in _SILENT:
             self._silent += 1
-        if tag in _BREAKS:
-            self._write("\n")
-        elif tag in ("td", "th"):
-            self._write("\t" if self.text and not self.text[-1].endswith("\n") else "")
-        values = dict(attrs)
-        bbox = numbers((values.get("data-bbox") or "").strip(), 4)
-        element = _Open(tag, _type(tag, values.get("class") or ""), bbox, self._order, self._here())
+        if token.tag in _BREAKS:
+            self.write("\n")
+        elif token.tag in ("td", "th") and self.text and not self.text[-1].endswith("\n"):
+            self.write("\t")
+        element = _Open(
+            tag=token.tag,
+            type=_type(token.tag, token.attributes.get("class", "")),
+            bbox=numbers(token.attributes.get("data-bbox", "").strip(), 4),
+            order=self._order,
+            start=token.start,
+            nested=any(outer.tag == "table" for outer in self._open),
+        )
         self._order += 1
-        if tag in _VOID:
-            self._close(element, self._here())
+        if token.tag in _VOID:
+            self._end(element, token.start)
         elif len(self._open) < MAX_DEPTH:
             self._open.append(element)
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT and self._silent:
+    def close(self, token: Token) -> None:
+        """An end tag: ends its element and all that were left open inside."""
+        if token.tag in _SILENT and self._silent:
             self._silent -= 1
-        if any(element.tag == tag for element in self._open):
+        if any(element.tag == token.tag for element in self._open):
             while True:
                 element = self._open.pop()
-                self._close(element, self._here())
-                if element.tag == tag:
+                self._end(element, token.start)
+                if element.tag == token.tag:
                     break
-        if tag in _BREAKS:
-            self._write("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self._write(data)
+        if token.tag in _BREAKS:
+            self.write("\n")
 
     def finish(self) -> None:
         """Close what the model left open."""
         while self._open:
-            self._close(self._open.pop(), len(self._source))
+            self._end(self._open.pop(), len(self._source))
 
-    def _write(self, data: str) -> None:
-        self.text.append(data)
+    def write(self, text: str) -> None:
+        """Text, for the page and for every open element with a box."""
+        if self._silent:
+            return
+        self.text.append(text)
         for element in self._open:
             if element.bbox is not None:
-                element.words.append(data)
+                element.words.append(text)
 
-    def _close(self, element: _Open, end: int) -> None:
+    def _end(self, element: _Open, end: int) -> None:
         if element.bbox is None:
             return
-        rows = tables.html_rows(self._source[element.start : end]) if element.type == "table" else None
+        # A nested table is part of its outer one's cells; reading it again would be quadratic in the depth.
+        is_table = element.type == "table" and not element.nested
+        rows = tables.html_rows(self._source[element.start : end]) if is_table else None
         text = _tidy("".join(element.words)) or None
         block = Block(type=element.type, text=text, bbox=element.bbox, rows=rows)
         self.blocks.append((element.order, block))
-
-    def _here(self) -> int:
-        line, column = self.getpos()
-        return self._line_starts[min(line, len(self._line_starts)) - 1] + column
 
 
 def _type(tag: str, classes: str) -> str:

@@ -6,9 +6,9 @@ written, without the markup around it.
 
 from __future__ import annotations
 
-import contextlib
 import re
-from html.parser import HTMLParser
+
+from sightline.kinds.ocr.tags import tokens
 
 Rows = list[list[str]]
 
@@ -19,9 +19,7 @@ _RULE = re.compile(
 _SPAN = re.compile(r"\\(?:multicolumn|multirow)\{[^{}]*\}\{[^{}]*\}\{((?:[^{}]|\{[^{}]*\})*)\}")
 _STYLE = re.compile(r"\\(?:textbf|textit|emph|makecell|underline)\{([^{}]*)\}")
 _ESCAPED = re.compile(r"\\([%&$#_{}])")
-_PIPE_RULE = re.compile(
-    r"\\(?:hline|toprule|midrule|bottomrule|cline\{[^}]{0,40}\}|cmidrule(?:\([^)]{0,40}\))?\{[^}]{0,40}\})"
-)
+_PIPE_RULE = re.compile(r":?-+:?")
 
 
 def latex_rows(text: str) -> Rows | None:
@@ -80,54 +78,31 @@ def _pipe_cells(line: str) -> list[str]:
 
 
 def html_rows(text: str) -> Rows | None:
-    """Rows of the first <table> in `text`, closed or cut off; None without one."""
-    if "<table" not in text.lower():
-        return None
-    parser = _TableParser()
-    with contextlib.suppress(AssertionError):  # html.parser gives up on declarations such as "<![x".
-        parser.feed(text)
-        parser.close()
-    return parser.rows
+    """Rows of the first <table> in `text`, closed or cut off; None without one.
 
-
-class _TableParser(HTMLParser):
-    """Collects the cells of one table; a nested table's text falls to the cell around it."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.rows: Rows = []
-        self._depth = 0
-        self._in_cell = False
-        self._ended = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._ended:
-            return
-        if tag == "table":
-            self._depth += 1
-        elif self._depth == 1 and tag == "tr":
-            self.rows.append([])
-            self._in_cell = False
-        elif self._depth == 1 and tag in ("td", "th"):
-            if not self.rows:
-                self.rows.append([])
-            self.rows[-1].append("")
-            self._in_cell = True
-        elif tag == "br" and self._in_cell:
-            self.rows[-1][-1] += "\n"
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "table" and self._depth:
-            self._depth -= 1
-            self._ended = self._depth == 0
-        elif self._depth == 1 and tag in ("td", "th", "tr"):
-            if self._in_cell:
-                self.rows[-1][-1] = self.rows[-1][-1].strip()
-            self._in_cell = False
-
-    def handle_data(self, data: str) -> None:
-        if self._in_cell and not self._ended:
-            self.rows[-1][-1] += data
+    A nested table's text falls to the cell around it.
+    """
+    rows: Rows | None = None
+    depth = 0
+    in_cell = False
+    for token in tokens(text):
+        if token.tag == "table":
+            depth += -1 if token.closing else 1
+            if rows is None:
+                rows, depth = [], 1
+            elif depth <= 0:
+                break
+        elif rows is None:
+            continue
+        elif depth == 1 and token.tag in ("td", "th", "tr"):
+            in_cell = not token.closing and token.tag != "tr"
+            if not token.closing and (token.tag == "tr" or not rows):
+                rows.append([])
+            if in_cell:
+                rows[-1].append("")
+        elif in_cell and rows[-1]:
+            rows[-1][-1] += "\n" if token.tag == "br" else token.text
+    return None if rows is None else [[cell.strip() for cell in row] for row in rows]
 
 
 def rows(text: str) -> Rows | None:
