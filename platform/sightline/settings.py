@@ -50,12 +50,15 @@ HOST = env.text("SIGHTLINE_HOST", "127.0.0.1")
 PORT = env.integer("SIGHTLINE_PORT", 8000, least=0, most=65535)
 FLOWER_PORT = env.integer("SIGHTLINE_FLOWER_PORT", 5555, least=0, most=65535)
 FLOWER_URL = env.text("SIGHTLINE_FLOWER_URL", f"http://{HOST}:{FLOWER_PORT}")
+FLOWER_USER = env.text("SIGHTLINE_FLOWER_USER", "operator")
+FLOWER_PASSWORD = env.secret("SIGHTLINE_FLOWER_PASSWORD")
 WEB_THREADS = env.integer("SIGHTLINE_WEB_THREADS", 8, least=1, most=256)
 BEHIND_PROXY = env.boolean("SIGHTLINE_BEHIND_PROXY", False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
 
+_DASHBOARD = importlib.util.find_spec("sightline_dashboard.apps") is not None
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -74,7 +77,7 @@ INSTALLED_APPS = [
     "sightline.fleet",
     "sightline.jobs",
     # The dashboard is a package of its own that the platform does not know; it is shown where it is installed.
-    *(["sightline_dashboard"] if importlib.util.find_spec("sightline_dashboard.apps") else []),
+    *(["sightline_dashboard"] if _DASHBOARD else []),
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -85,7 +88,21 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *(["sightline_dashboard.csp.content_security_policy"] if _DASHBOARD else []),
 ]
+if _DASHBOARD:
+    UNFOLD = {
+        "SITE_TITLE": "Sightline",
+        "SITE_HEADER": "Sightline",
+        "SITE_SYMBOL": "center_focus_strong",
+        "SITE_URL": None,
+        "SHOW_VIEW_ON_SITE": False,
+        "DASHBOARD_CALLBACK": "sightline_dashboard.home.now.context",
+        "STYLES": ["sightline_dashboard.theme.stylesheet"],
+        "SCRIPTS": ["sightline_dashboard.theme.script"],
+        "COLORS": "sightline_dashboard.theme.colours",
+        "SIDEBAR": {"navigation": "sightline_dashboard.navigation.sidebar"},
+    }
 ROOT_URLCONF = "sightline.urls"
 WSGI_APPLICATION = "sightline.wsgi.application"
 APPEND_SLASH = False

@@ -1,0 +1,80 @@
+"""Cancel and retry, for one job or for those that are ticked: the same services as the API."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sightline.errors import Conflict
+from sightline.jobs.models import Job
+from sightline.jobs.services.cancel import cancel
+from sightline.jobs.services.retry import RETRYABLE, retry
+from sightline.jobs.status import ACTIVE
+
+LARGEST_SELECTION = 200
+"""Jobs that one request acts on: it must end before a proxy loses patience."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """Something that an operator does to jobs."""
+
+    name: str
+    done: str
+    applies_to: frozenset[str]
+    """Statuses in which it does something."""
+    act: Callable[[Job, str], object]
+    """(job, actor); raises Conflict when the job has moved on meanwhile."""
+    dangerous: bool = False
+
+
+CANCEL = Verb(
+    name="cancel",
+    done="cancelled",
+    applies_to=frozenset(ACTIVE),
+    act=lambda job, actor: cancel(job=job, actor=actor),
+    dangerous=True,
+)
+RETRY = Verb(
+    name="retry",
+    done="queued again",
+    applies_to=frozenset(RETRYABLE),
+    act=lambda job, actor: retry(job=job, actor=actor),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What an operator is about to act on, as the confirmation shows it."""
+
+    jobs: Sequence[Job]
+    applicable: int
+    by_kind: list[tuple[str, int]]
+    by_status: list[tuple[str, int]]
+    too_many: bool
+
+
+def select(verb: Verb, jobs: Sequence[Job]) -> Selection:
+    """Count what the verb would do. `jobs` may hold one more than `LARGEST_SELECTION`, which tells "too many"."""
+    return Selection(
+        jobs=jobs,
+        applicable=sum(job.status in verb.applies_to for job in jobs),
+        by_kind=Counter(job.kind for job in jobs).most_common(),
+        by_status=Counter(job.status for job in jobs).most_common(),
+        too_many=len(jobs) > LARGEST_SELECTION,
+    )
+
+
+def act(verb: Verb, jobs: Sequence[Job], *, actor: str) -> tuple[int, list[str]]:
+    """(how many it was done to, why not for the others). One job's refusal stops nobody else's."""
+    done, refusals = 0, []
+    for job in jobs:
+        if job.status not in verb.applies_to:
+            refusals.append(f"{job.public_id} is {job.status}.")
+            continue
+        try:
+            verb.act(job, actor)
+        except Conflict as conflict:
+            refusals.append(f"{job.public_id}: {conflict.detail}")
+        else:
+            done += 1
+    return done, refusals

@@ -1,0 +1,220 @@
+"""Jobs: the list, one job's page, its images, and what an operator may do to it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+
+from sightline import ids
+from sightline.jobs.models import Job
+from sightline.kinds.images import bound_media
+from sightline.media import services as media_services
+from sightline_dashboard import badges
+from sightline_dashboard.admin import job_actions, job_search
+from sightline_dashboard.admin.job_filters import KindFilter, ModelFilter
+from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post
+from sightline_dashboard.durations import duration
+from sightline_dashboard.jobpage import page
+from sightline_dashboard.keyset import KeysetChangeList
+from sightline_dashboard.pictures import picture
+from sightline_dashboard.untrusted_html import framed
+
+
+class JobChangeList(KeysetChangeList):
+    """Links by the public id, which is what people have at hand."""
+
+    def url_for_result(self, result: Job) -> str:
+        return reverse("admin:jobs_job_change", args=[result.public_id])
+
+
+@admin.register(Job)
+class JobAdmin(HistoryAdmin):
+    list_display = (
+        "state",
+        "name",
+        "kind",
+        "model",
+        "tenant",
+        "wait",
+        "ran",
+        "group",
+        "error_code",
+        "created_at",
+    )
+    list_display_links = ("name",)
+    list_filter = ("status", KindFilter, ModelFilter)
+    list_select_related = ("tenant",)
+    search_fields = ("pk",)  # makes the search box appear; `get_search_results` reads it
+    search_help_text = job_search.HELP
+    actions = ("cancel_selected", "retry_selected")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        # The list must not drag the pages' text of fifty documents along.
+        return super().get_queryset(request).defer("input", "output", "params", "metadata", "usage")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return JobChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        return queryset.filter(job_search.condition(search_term)), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Job | None:
+        if object_id.startswith(f"{ids.JOB}_"):
+            try:
+                object_id = str(ids.decode(ids.JOB, object_id))
+            except ids.InvalidId:
+                return None
+        return super().get_object(request, object_id, from_field)
+
+    # --- columns ---
+    @display(description="Status")
+    def state(self, job: Job) -> SafeString:
+        return badges.badge(job.status)
+
+    @display(description="Job")
+    def name(self, job: Job) -> SafeString:
+        return format_html('<code class="sl-id">{}</code>', job.public_id)
+
+    @display(description="Wait")
+    def wait(self, job: Job) -> str:
+        return duration((job.claimed_at - job.created_at).total_seconds() * 1000) if job.claimed_at else "–"
+
+    @display(description="Run")
+    def ran(self, job: Job) -> str:
+        if not (job.claimed_at and job.ended_at):
+            return "–"
+        return duration((job.ended_at - job.claimed_at).total_seconds() * 1000)
+
+    @display(description="Error")
+    def error_code(self, job: Job) -> str:
+        return (job.error or {}).get("code", "")
+
+    # --- pages ---
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<str:object_id>/cancel/", view(self.cancel_view), name="jobs_job_cancel"),
+            path("<str:object_id>/retry/", view(self.retry_view), name="jobs_job_retry"),
+            path("<str:object_id>/image/<int:index>/", view(self.image_view), name="jobs_job_image"),
+            path("<str:object_id>/html/<int:number>/", view(self.html_view), name="jobs_job_html"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponseBase:
+        job = self._visible(request, object_id)
+        if job is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": job.public_id,
+            "opts": self.opts,
+            "page": page.build(job, base_url=request.build_absolute_uri("/").rstrip("/")),
+            "may_operate": self.has_operate_permission(request),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "sightline_dashboard/job/page.html", context)
+
+    def image_view(self, request: HttpRequest, object_id: str, index: int) -> HttpResponse:
+        """Image `index` of the job's input, in prompt order."""
+        job = self._visible(request, object_id)
+        found = bound_media(job.input) if job else []
+        if job is None or index >= len(found):
+            raise Http404
+        digest = found[index]["sha256"]
+        media = media_services.by_sha256(tenant_id=job.tenant_id, digests=[digest]).get(digest)
+        if media is None:
+            raise Http404
+        return picture(media)
+
+    def html_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
+        """The HTML that the model wrote for page `number`, locked in."""
+        job = self._visible(request, object_id)
+        pages = ((job.output or {}).get("pages") or []) if job else []
+        text = next((found.get("html") for found in pages if found.get("page") == number), None)
+        if text is None:
+            raise Http404
+        return framed(text)
+
+    def _visible(self, request: HttpRequest, object_id: str) -> Job | None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        queryset = Job.objects.select_related("tenant", "api_key")
+        try:
+            key = ids.decode(ids.JOB, unquote(object_id))
+        except ids.InvalidId:
+            plain = self.get_object(request, unquote(object_id))
+            if plain is None:
+                return None
+            key = plain.pk
+        return queryset.filter(pk=key).first()
+
+    # --- one job ---
+    def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._operate(request, object_id, job_actions.CANCEL)
+
+    def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._operate(request, object_id, job_actions.RETRY)
+
+    def _operate(self, request: HttpRequest, object_id: str, verb: job_actions.Verb) -> HttpResponse:
+        if refusal := only_post(request):
+            return refusal
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        job = self._visible(request, object_id)
+        if job is None:
+            raise Http404
+        done, refusals = job_actions.act(verb, [job], actor=actor(request))
+        self._report(request, verb, done, refusals)
+        return HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.public_id]))
+
+    # --- many jobs ---
+    @action(description="Cancel…", permissions=["operate"])
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
+        return self._operate_on(request, queryset, job_actions.CANCEL)
+
+    @action(description="Retry…", permissions=["operate"])
+    def retry_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
+        return self._operate_on(request, queryset, job_actions.RETRY)
+
+    def _operate_on(
+        self, request: HttpRequest, queryset: QuerySet[Job], verb: job_actions.Verb
+    ) -> HttpResponse | None:
+        chosen = queryset.select_related("tenant").order_by("-pk")
+        selection = job_actions.select(verb, list(chosen[: job_actions.LARGEST_SELECTION + 1]))
+        if "confirmed" in request.POST and not selection.too_many:
+            done, refusals = job_actions.act(verb, selection.jobs, actor=actor(request))
+            self._report(request, verb, done, refusals)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{verb.name.capitalize()} jobs",
+            "opts": self.opts,
+            "verb": verb,
+            "selection": selection,
+            "limit": job_actions.LARGEST_SELECTION,
+            "action": request.POST["action"],
+        }
+        return TemplateResponse(request, "sightline_dashboard/job/confirm.html", context)
+
+    def _report(self, request: HttpRequest, verb: job_actions.Verb, done: int, refusals: list[str]) -> None:
+        if done:
+            messages.success(request, f"{done} job{'s' * (done != 1)} {verb.done}.")
+        if refusals:
+            more = f" And {len(refusals) - 3} more." if len(refusals) > 3 else ""
+            messages.warning(request, f"Not {verb.done}: " + " ".join(refusals[:3]) + more)

@@ -1,0 +1,62 @@
+"""The side bar, and the links out of the admin."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+def _list(title: str, icon: str, model: str) -> dict[str, Any]:
+    app, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{app}_{name}_changelist"),
+        "permission": lambda request: (
+            request.user.has_perm(f"{app}.view_{name}") or request.user.has_perm(f"{app}.change_{name}")
+        ),
+    }
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": "Operate",
+            "items": [
+                {"title": "Now", "icon": "monitor_heart", "link": reverse("admin:index")},
+                _list("Jobs", "work_history", "jobs.job"),
+                _list("Attempts", "replay", "jobs.attempt"),
+                _list("Events", "timeline", "jobs.jobevent"),
+            ],
+        },
+        {
+            "title": "Fleet",
+            "items": [
+                _list("GPU groups", "memory", "fleet.group"),
+                _list("Queues", "reorder", "fleet.queue"),
+            ],
+        },
+        {
+            "title": "Media",
+            "items": [
+                _list("Images", "image", "media.media"),
+                _list("Blocked", "block", "media.blockedmedia"),
+            ],
+        },
+        {
+            "title": "Access",
+            "items": [
+                _list("Tenants", "domain", "tenants.tenant"),
+                _list("API keys", "key", "tenants.apikey"),
+                _list("Staff", "person", "auth.user"),
+            ],
+        },
+        {
+            "title": "Elsewhere",
+            "items": [
+                {"title": "Flower", "icon": "local_florist", "link": settings.FLOWER_URL},
+                {"title": "API reference", "icon": "api", "link": "/api/v1/docs"},
+            ],
+        },
+    ]

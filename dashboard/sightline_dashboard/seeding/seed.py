@@ -1,0 +1,152 @@
+"""Every state of every part, as a day with a bad quarter of an hour would leave it."""
+
+import random
+from datetime import datetime, timedelta
+
+from sightline.fleet import queues
+from sightline.fleet.models import EngineState, Group, Intake
+from sightline.jobs.models import Job
+from sightline.jobs.services.quarantine import block_media
+from sightline.jobs.status import AttemptOutcome, Status
+from sightline.tenants import keys
+from sightline.tenants.models import Tenant
+from sightline_dashboard.home.database_time import database_now
+from sightline_dashboard.seeding import stories
+from sightline_dashboard.seeding.writing import Fate, Place, Trouble, write
+
+HOST = "node1"
+PLACES = (
+    Place(group=f"gpu0@{HOST}", host=HOST, gpu="gpu0"),
+    Place(group=f"gpu1@{HOST}", host=HOST, gpu="gpu1"),
+)
+BUSY = Trouble(
+    outcome=AttemptOutcome.TRANSIENT,
+    code="engine_busy",
+    message="The engine's queue is full (503).",
+    error_type="EngineError",
+    phase="engine",
+    frames=(
+        "sightline_workers/attempt.py:151 _converse",
+        "sightline_workers/engines/openai_http.py:142 stream",
+    ),
+)
+DIED = Trouble(
+    outcome=AttemptOutcome.CRASH,
+    code="engine_died",
+    message="The engine died while the job was aboard: CUDA error: an illegal memory access was encountered",
+    error_type="EngineError",
+    phase="engine",
+    frames=(
+        "sightline_workers/attempt.py:151 _converse",
+        "sightline_workers/engines/openai_http.py:188 _read",
+    ),
+)
+UNPARSEABLE = Trouble(
+    outcome=AttemptOutcome.PERMANENT,
+    code="output_unparseable",
+    message="action must be one of key, type, mouse_move, left_click, right_click; got 'press_button'",
+    error_type="UnusableOutput",
+    phase="parse",
+    frames=("sightline/kinds/gui/answer.py:58 parse", "sightline/kinds/gui/kind.py:126 _repaired"),
+)
+
+# Fates that every kind meets once; the many that simply succeed come on top.
+FATES = (
+    Fate(status=Status.QUEUED),
+    Fate(status=Status.QUEUED, troubles=(BUSY,)),
+    Fate(status=Status.RUNNING),
+    Fate(status=Status.SUCCEEDED),
+    Fate(status=Status.SUCCEEDED, troubles=(BUSY,)),
+    Fate(status=Status.INCOMPLETE),
+    Fate(status=Status.FAILED, troubles=(BUSY, BUSY, BUSY)),
+    Fate(status=Status.FAILED, troubles=(UNPARSEABLE,)),
+    Fate(status=Status.CANCELLED, actor="admin:operator"),
+    Fate(status=Status.EXPIRED),
+    Fate(status=Status.QUARANTINED, troubles=(DIED, DIED)),
+)
+_RECENT = timedelta(seconds=40)
+
+
+def seed(*, count: int, dice: random.Random) -> list[Job]:
+    """Write the fleet, the tenants, and at least `count` jobs; returns the jobs, oldest first."""
+    now = database_now()
+    tenants = [Tenant.objects.get_or_create(name=name)[0] for name in ("acme", "globex", "initech")]
+    for tenant in tenants:
+        keys.create(tenant=tenant.name, name=f"{tenant.name} backend")
+    _fleet(now)
+    told = [story() for story in stories.ALL]
+    plans = [(story, fate) for story in _one_a_kind(told) for fate in FATES]
+    plans += [
+        (story, Fate(status=Status.INCOMPLETE if story.reply.finish != "stop" else Status.SUCCEEDED))
+        for story in told
+    ]
+    while len(plans) < count:
+        story = dice.choice([story for story in told if story.reply.finish == "stop"])
+        plans.append((story, Fate(status=Status.SUCCEEDED)))
+    dice.shuffle(plans)
+    jobs = []
+    for index, (story, fate) in enumerate(plans):
+        age = timedelta(minutes=55) * (1 - index / len(plans)) + _RECENT
+        if fate.status in (Status.QUEUED, Status.RUNNING):
+            age = timedelta(seconds=dice.uniform(2, 40))
+        jobs.append(
+            write(
+                story,
+                fate,
+                tenant=dice.choices(tenants, (6, 3, 1))[0],
+                place=dice.choice(PLACES),
+                created=now - age,
+                dice=dice,
+                tags=dice.choice(([], [], ["nightly"], ["checkout", "canary"])),
+            )
+        )
+    for job in jobs:
+        if job.status == Status.QUARANTINED:
+            block_media(job_id=job.pk, reason=DIED.message)
+    Job.objects.filter(status=Status.RUNNING).update(lease_until=now + timedelta(days=1))
+    return sorted(jobs, key=lambda job: job.pk)
+
+
+def _one_a_kind(told: list[stories.Story]) -> list[stories.Story]:
+    return [next(story for story in told if story.kind == kind) for kind in ("gui", "ocr", "chat")]
+
+
+def _fleet(now: datetime) -> None:
+    seats = {"gui": 16, "chat": 64, "ocr": 64}
+    for place in PLACES:
+        Group.objects.update_or_create(
+            id=place.group,
+            defaults={
+                "name": place.gpu,
+                "host": place.host,
+                "tag": "default",
+                "gpus": [f"GPU-5f1c0e2a-{place.gpu}"],
+                "engine_url": "http://127.0.0.1:8101/v1",
+                "state": EngineState.LIVE,
+                "intake": Intake.OPEN,
+                "seats": seats,
+                "kv_tokens": 184_320,
+                "max_model_len": 32_768,
+                "restarts": 2 if place.gpu == "gpu1" else 0,
+                "detail": "restarted after the engine died" if place.gpu == "gpu1" else "",
+                "started_at": now - timedelta(hours=9),
+                "heartbeat_at": now,
+            },
+        )
+    Group.objects.update_or_create(
+        id=f"gpu2@{HOST}",
+        defaults={
+            "name": "gpu2",
+            "host": HOST,
+            "tag": "default",
+            "gpus": ["GPU-5f1c0e2a-gpu2"],
+            "state": EngineState.RESTARTING,
+            "intake": Intake.CLOSED,
+            "seats": seats,
+            "restarts": 4,
+            "detail": "exit code 1, next start in 16 s",
+            "started_at": now - timedelta(minutes=3),
+            "heartbeat_at": now,
+        },
+    )
+    queues.pause(name="ocr.default", actor="admin:operator")

@@ -1,0 +1,32 @@
+"""What our templates need beyond Django's."""
+
+import json
+from typing import Any
+
+from django import template
+
+from sightline_dashboard import badges, durations
+
+register = template.Library()
+register.simple_tag(badges.badge, name="badge")
+register.filter("duration", durations.duration)
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """Seconds as people read them."""
+    return durations.duration(None if value is None else value * 1000)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """A share of 1 as a percentage; a dash for None."""
+    if value is None:
+        return "–"
+    return f"{value * 100:.0f} %" if value == 0 or value >= 0.1 else f"{value * 100:.1f} %"
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON to read. The template escapes it."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
