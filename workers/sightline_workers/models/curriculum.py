@@ -24,7 +24,7 @@ MEMORY = 0.9
 FIRST = 3
 """Level of ocr at which the other tasks begin: they need a tower that can read."""
 
-SHARES: dict[Task, float] = {"ocr": 0.46, "gui": 0.28, "sign": 0.09, "look": 0.13, "talk": 0.04}
+SHARES: dict[Task, float] = {"ocr": 0.46, "gui": 0.28, "sign": 0.06, "look": 0.12, "talk": 0.08}
 """How often each task comes once all have begun."""
 
 

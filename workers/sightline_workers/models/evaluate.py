@@ -43,7 +43,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.state:
-        from .train import Training
+        from .training import Training
 
         training = Training(torch.device("cpu"))
         training.load(given.state)

@@ -14,7 +14,7 @@ from . import checkpoint, export, pages
 from .card import History, Measured, card
 from .evaluate import measure
 from .lessons import TASKS, Task
-from .train import Training
+from .training import Training
 
 ALWAYS: tuple[tuple[Task, int], ...] = (("ocr", 5), ("ocr", pages.EASY), ("gui", 2))
 """Levels that are measured if training came so far, beside the last one of each task."""

@@ -16,120 +16,16 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-from torch.nn import functional
 from tqdm import tqdm
-from transformers import Qwen3VLForConditionalGeneration
 
-from . import batched, checkpoint, config
-from .batch import Batch, draw
-from .curriculum import Curriculum
-from .heads import PatchHeads
+from . import checkpoint
+from .batch import draw
 from .plot import plot
-
-RATE = 6e-4
-"""Learning rate; 1e-3 is known not to learn."""
-
-WARM = 200
-"""Steps until the learning rate is reached."""
-
-AVERAGE = 0.998
-"""How much of the averaged weights, which are the ones exported, survives a step."""
-
-LESSON = 0.5
-"""Weight of the patches' loss beside the answers' loss."""
+from .release import release
+from .training import RATE, WARM, Training
 
 SIZES = {"ocr": 48, "gui": 32, "sign": 48, "look": 32, "talk": 32}
 """Samples a batch."""
-
-
-class Training:
-    """The model, its average, the heads and the optimizer, with the step and the curriculum they are at."""
-
-    def __init__(self, device: torch.device) -> None:
-        torch.manual_seed(0)
-        self.device = device
-        # Eager attention in the text model: on a CPU its backward pass takes half the time of the fused one.
-        attention = "eager" if device.type == "cpu" else "sdpa"
-        self.model = Qwen3VLForConditionalGeneration._from_config(
-            config.build(), attn_implementation=attention
-        )
-        self.model.float().to(device)
-        self.heads = PatchHeads(self.model.config.text_config.hidden_size).to(device)
-        self.parameters = [*self.model.parameters(), *self.heads.parameters()]
-        self.average = [one.detach().clone() for one in self.model.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        )
-        self.curriculum = Curriculum()
-        self.step = 0
-        self.seconds = 0.0
-
-    def save(self, path: Path) -> None:
-        """Write everything that going on needs, in one rename."""
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average,
-            "heads": self.heads.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "curriculum": self.curriculum.dump(),
-            "step": self.step,
-            "seconds": self.seconds,
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, path.with_suffix(".new"))
-        path.with_suffix(".new").rename(path)
-
-    def load(self, path: Path) -> None:
-        """Go on from what `save` wrote."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average = [one.detach() for one in state["average"]]
-        self.heads.load_state_dict(state["heads"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.curriculum = Curriculum.load(state["curriculum"])
-        self.step, self.seconds = state["step"], state["seconds"]
-
-    def averaged(self) -> Qwen3VLForConditionalGeneration:
-        """A copy of the model with the averaged weights."""
-        copy = Qwen3VLForConditionalGeneration(self.model.config)
-        for one, mean in zip(copy.parameters(), self.average, strict=True):
-            one.data.copy_(mean)
-        return copy
-
-    def learn(self, batch: Batch, rate: float) -> dict[str, float]:
-        """One step on `batch`; returns its losses and accuracies."""
-        ids = torch.from_numpy(batch.ids).to(self.device)
-        wanted = torch.from_numpy(batch.answers[:, 1:]).to(self.device)
-        lesson = torch.zeros((), device=self.device)
-        read = torch.full((), float("nan"))
-        with torch.autocast(self.device.type, torch.bfloat16):
-            seen = None
-            if batch.pixels is not None:
-                pixels = torch.from_numpy(batch.pixels).to(self.device).float().div_(127.5).sub_(1)
-                seen = batched.see(self.model, pixels, batch.grid)
-                lesson, read = self.heads(seen.merged, torch.from_numpy(batch.truth).to(self.device))
-            hidden = batched.hidden(self.model, ids, seen, batch.start, batch.grid)
-            scores = self.model.lm_head(hidden[:, :-1][wanted])
-        target = ids[:, 1:][wanted]
-        loss = functional.cross_entropy(scores.float(), target)
-        self.optimizer.zero_grad(set_to_none=True)
-        (loss + LESSON * lesson).backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        keep = min(AVERAGE, self.step / (self.step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(self.average, list(self.model.parameters()), 1 - keep)
-        wrong = torch.zeros_like(wanted)
-        wrong[wanted] = scores.argmax(-1) != target
-        return {
-            "loss": loss.item(),
-            "lesson": lesson.item(),
-            "right": 1 - wrong.any(1).float().mean().item(),
-            "tokens": 1 - wrong.sum().item() / max(1, wanted.sum().item()),
-            "read": read.item(),
-        }
 
 
 def run(
@@ -137,7 +33,8 @@ def run(
 ) -> None:
     """Train until time `until` (seconds since the epoch), for `steps` steps, or until a signal; save now and then.
 
-    With `anneal` the learning rate falls to a twentieth over that many steps, and the run ends there.
+    With `anneal` the learning rate falls to a twentieth over that many steps, and the run ends there. Returns
+    whether the run came to its end by itself.
     """
     stop = False
 
@@ -185,6 +82,7 @@ def run(
     log.close()
     training.save(folder / "state.pt")
     plot(folder / "log.jsonl", folder / "loss.png")
+    return not stop
 
 
 def main() -> None:
@@ -199,6 +97,10 @@ def main() -> None:
     parser.add_argument("--save-every", type=float, default=120, help="seconds between two saved states")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--release", action=argparse.BooleanOptionalAction, default=True, help="measure and export"
+    )
+    parser.add_argument("--count", type=int, default=500, help="held-out drawings a task to measure on")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +108,13 @@ def main() -> None:
     if (given.folder / "state.pt").exists():
         training.load(given.folder / "state.pt")
     until = time.time() + 60 * given.minutes
-    run(training, given.folder, until=until, steps=given.steps, anneal=given.anneal, every=given.save_every)
+    ended = run(
+        training, given.folder, until=until, steps=given.steps, anneal=given.anneal, every=given.save_every
+    )
+    if ended and given.release:
+        hardware = torch.cuda.get_device_name() if given.device == "cuda" else f"{given.threads} CPU core"
+        for one in release(training, given.folder, checkpoint.FOLDER, count=given.count, hardware=hardware):
+            print(one)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from .patches import order
 CLASSES = (98, 26, 8, 101, 101)
 """How many classes each of the five questions has; class 0 says "nothing here"."""
 
+LINE_ENDS, TEXT_ENDS = 96, 97
+"""What the cell after a line's last character shows: without it, nothing on a page says where to stop reading."""
+
 
 def of_patches(scene: Scene) -> NDArray[np.int64]:
     """(5, patches): character, column, line, x and y of the element's centre, in Qwen's patch order."""
@@ -28,10 +31,11 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
 
     for glyph in scene.glyphs:
         x1, y1, x2, y2 = glyph.box
-        cell = (span(y1, y2), span(x1, x2))
-        grid[0][cell] = min(CLASSES[0] - 1, ord(glyph.char) - 31)
-        grid[1][cell] = min(CLASSES[1] - 1, glyph.column + 1)
-        grid[2][cell] = min(CLASSES[2] - 1, glyph.row + 1)
+        _mark(grid, (span(y1, y2), span(x1, x2)), min(95, ord(glyph.char) - 31), glyph.column, glyph.row)
+    for row, line in enumerate(scene.lines):
+        x, y1, y2 = line.box[2], line.box[1], line.box[3]
+        end = TEXT_ENDS if row + 1 == len(scene.lines) or scene.elements else LINE_ENDS
+        _mark(grid, (span(y1, y2), span(x, x + PATCH)), end, len(line.text), row)
     for element in scene.elements:
         x1, y1, x2, y2 = element.box
         cell = (span(y1, y2), span(x1, x2))
@@ -40,3 +44,9 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         grid[3][cell] = min(CLASSES[3] - 1, 1 + round(x / scene.image.width * 100))
         grid[4][cell] = min(CLASSES[4] - 1, 1 + round(y / scene.image.height * 100))
     return grid.reshape(len(CLASSES), -1)[:, order(rows, columns)]
+
+
+def _mark(grid: NDArray[np.int64], cell: tuple[slice, slice], char: int, column: int, row: int) -> None:
+    """Write a character's class, its column and its row (counted from 0) into the patches of `cell`."""
+    for number, value in enumerate((char, column + 1, row + 1)):
+        grid[number][cell] = min(CLASSES[number] - 1, value)

@@ -12,13 +12,13 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Glyph:
-    """One drawn character."""
+    """One character, spaces too."""
 
     char: str
     box: Box
     """Its cell: as wide as the advance, as high as the line."""
     column: int
-    """Its index in its line, spaces counted."""
+    """Its index in its line."""
     row: int
     """The index of its line in the scene."""
 

@@ -19,7 +19,7 @@ def write_line(
     size: int,
     ink: RGB,
 ) -> tuple[Line, list[Glyph]]:
-    """Write `text` with its top left corner at `at` (px); return the line and its characters, without spaces."""
+    """Write `text` with its top left corner at `at` (px); return the line and its characters."""
     font = fonts.font(face, size)
     left, top = at
     bottom = top + fonts.line_height(face, size)
@@ -29,6 +29,6 @@ def write_line(
         if char != " ":
             # Anchored at the ascender, so that every character of a line shares one baseline.
             draw.text((x, top), char, font=font, fill=ink, anchor="la")
-            glyphs.append(Glyph(char=char, box=(x, top, x + advance, bottom), column=column, row=row))
+        glyphs.append(Glyph(char=char, box=(x, top, x + advance, bottom), column=column, row=row))
         x += advance
     return Line(text=text, box=(left, top, x, bottom)), glyphs
