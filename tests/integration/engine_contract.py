@@ -145,7 +145,8 @@ class EngineContract:
         assert (refusal.failure, refusal.code) == (Failure.PERMANENT, "engine_rejected")
 
     def test_a_truncated_image_is_permanent(self, engine: OpenAIEngine) -> None:
-        refusal = self.refusal(engine, user(image_part(png()[:-20]), "What is this?"))
+        data = png(size=(512, 512))
+        refusal = self.refusal(engine, user(image_part(data[: len(data) // 2]), "What is this?"))
         assert refusal.failure == Failure.PERMANENT
 
     def test_too_many_images_are_permanent(self, engine: OpenAIEngine) -> None:
@@ -212,6 +213,32 @@ class EngineContract:
             sampling={"max_tokens": 64},
         )
         assert json.loads(completion.text)["colour"] in ("red", "blue")
+
+    def test_a_pixel_budget_lowers_the_image_tokens(self, engine: OpenAIEngine) -> None:
+        messages = user(image_part(png(size=(512, 256))), "What is this?")
+        budget = {"size": {"shortest_edge": 1024, "longest_edge": 128 * 128}}
+        whole = self.ask(engine, messages)
+        small = self.ask(engine, messages, sampling={"mm_processor_kwargs": budget})
+        assert 0 < small.usage.image_tokens < whole.usage.image_tokens
+
+    def test_a_request_with_tools_is_accepted(self, engine: OpenAIEngine) -> None:
+        function = {
+            "name": "look_up",
+            "parameters": {
+                "type": "object",
+                "properties": {"word": {"enum": ["one", "two"]}},
+                "required": ["word"],
+                "additionalProperties": False,
+            },
+        }
+        completion = self.ask(
+            engine,
+            user("Look something up."),
+            tools=[{"type": "function", "function": function}],
+            sampling={"tool_choice": "required", "max_tokens": 96},
+        )
+        assert completion.tool_calls[0]["function"]["name"] == "look_up"
+        assert json.loads(completion.tool_calls[0]["function"]["arguments"])["word"] in ("one", "two")
 
     def test_an_image_is_known_by_its_uuid_afterwards(self, engine: OpenAIEngine) -> None:
         name = uuid.uuid4().hex

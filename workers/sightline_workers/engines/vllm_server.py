@@ -94,6 +94,9 @@ def _flags(spec: ModelSpec, port: int, seats: int) -> list[str]:
         "--trust-request-mm-kwargs",
         # What a request does not say is vLLM's neutral default, not the checkpoint's taste.
         *("--generation-config", "vllm"),
+        # Under a JSON grammar a weak model may write blanks until max_tokens; JSON needs none. The default
+        # back end "auto" does not take this option, and guidance knows more of JSON Schema than xgrammar.
+        *("--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}'),
         # Tells how many prompt tokens are images.
         "--enable-prompt-tokens-details",
         "--disable-uvicorn-access-log",
