@@ -1,0 +1,106 @@
+"""`sightline jobs`: look at jobs and act on them, through the API."""
+
+import json
+from typing import Any
+
+import click
+
+COLOURS = {
+    "queued": "cyan",
+    "running": "blue",
+    "succeeded": "green",
+    "incomplete": "yellow",
+    "failed": "red",
+    "cancelled": "bright_black",
+    "expired": "magenta",
+    "quarantined": "red",
+}
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--status", default="", help="Only these, between commas: queued, running, succeeded, failed, …"
+)
+@click.option("--kind", default="", help="Only this kind.")
+@click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Jobs as JSON, one a line.")
+@click.pass_context
+def jobs(ctx: click.Context, status: str, kind: str, limit: int, as_json: bool) -> None:
+    """List jobs, newest first; or show, cancel or retry one."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from sightline.cli.connection import connected
+
+    with connected() as client:
+        found = list(client.jobs(limit=limit, status=status, kind=kind))
+    if as_json:
+        for job in found:
+            click.echo(json.dumps(job.document))
+        return
+    table = Table("id", "kind", "model", "status", "runs", "created", "why", box=None)
+    for job in found:
+        facts = job.document
+        created = str(facts.get("created_at") or "")[:19].replace("T", " ")
+        why = (job.error or {}).get("code") or facts.get("served_from") or ""
+        shown = f"[{COLOURS.get(job.status, 'default')}]{job.status}[/]"
+        table.add_row(
+            job.id, job.kind, str(facts.get("model")), shown, str(facts.get("attempt")), created, str(why)
+        )
+    Console().print(table)
+    if not found:
+        click.echo("No jobs.")
+
+
+@jobs.command()
+@click.argument("job_id")
+@click.option("--json", "as_json", is_flag=True, help="The whole job as JSON.")
+def show(job_id: str, as_json: bool) -> None:
+    """Show a job with its result."""
+    from sightline.cli.connection import connected
+    from sightline.cli.result_text import result_text
+
+    with connected() as client:
+        job = client.job(job_id)
+    if as_json:
+        click.echo(json.dumps(job.document, indent=2, ensure_ascii=False))
+        return
+    facts = job.document
+    click.echo(f"{job.id}  {job.kind} on {facts.get('model')}  {click.style(job.status, bold=True)}")
+    for attempt in facts.get("attempts") or []:
+        click.echo(f"  run {attempt.get('run')}: {attempt.get('outcome')}  {_error(attempt)}".rstrip())
+    if timings := facts.get("timings_ms"):
+        click.echo(
+            "  " + "  ".join(f"{name} {value} ms" for name, value in timings.items() if value is not None)
+        )
+    if job.ended:
+        click.echo(result_text(job))
+
+
+@jobs.command()
+@click.argument("job_id")
+def cancel(job_id: str) -> None:
+    """End a job that waits or runs."""
+    from sightline.cli.connection import connected
+
+    with connected() as client:
+        job = client.cancel(job_id)
+    click.echo(f"{job.id} is {job.status}")
+
+
+@jobs.command()
+@click.argument("job_id")
+def retry(job_id: str) -> None:
+    """Run an ended job once more."""
+    from sightline.cli.connection import connected
+
+    with connected() as client:
+        job = client.retry(job_id)
+    click.echo(f"{job.id} is {job.status}")
+
+
+def _error(attempt: dict[str, Any]) -> str:
+    error = attempt.get("error") or {}
+    return str(error.get("message") or error.get("code") or "")

@@ -1,0 +1,44 @@
+"""A job's result as a person reads it in a terminal."""
+
+from typing import Any
+
+from sightline.client import Job
+
+
+def result_text(job: Job) -> str:
+    """The text that was read, the action to take, or the answer; for a job without output why it ended."""
+    if job.output is None:
+        error = job.error or {}
+        return f"{job.status}: {error.get('message') or error.get('code') or 'no output'}"
+    read = {"ocr": _ocr, "gui": _gui, "chat": _chat}.get(job.kind)
+    return read(job.output) if read else str(job.output)
+
+
+def _ocr(output: dict[str, Any]) -> str:
+    return "\n\f".join(_page(page) for page in output.get("pages", []))
+
+
+def _page(page: dict[str, Any]) -> str:
+    for form in ("text", "markdown", "html"):
+        if page.get(form):
+            return str(page[form])
+    return "\n".join(
+        f"{block.get('bbox_px')} {block.get('text_content', '')}" for block in page.get("blocks", [])
+    )
+
+
+def _gui(output: dict[str, Any]) -> str:
+    arguments = dict(output.get("arguments") or {})
+    resolved = output.get("resolved") or {}
+    action = str(arguments.pop("action", "no action"))
+    if "point_px" in resolved:
+        arguments.pop("coordinate", None)
+        arguments["at"] = "{} px".format(resolved["point_px"])
+    details = ", ".join(f"{name} {value}" for name, value in arguments.items())
+    said = output.get("description") or output.get("thought")
+    return f"{action} {details}".rstrip() + (f"\n{said}" if said else "")
+
+
+def _chat(output: dict[str, Any]) -> str:
+    choices = output.get("choices") or [{}]
+    return str((choices[0].get("message") or {}).get("content") or "")
