@@ -220,7 +220,13 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"sightline": {"level": LOG_LEVEL}, "sightline_workers": {"level": LOG_LEVEL}},
+    "loggers": {
+        "sightline": {"level": LOG_LEVEL},
+        "sightline_workers": {"level": LOG_LEVEL},
+        # A client's mistake (4xx) is an answer, no event of ours.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }
 
 REST_FRAMEWORK = {
@@ -238,9 +244,5 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": [],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": ["sightline.api.openapi.complete"],
 }

@@ -20,7 +20,8 @@ class CannotListen(click.ClickException):
 def serve(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. Port 0 takes a free one, which the log line names. Raises CannotListen."""
     listener = listen(host, port)
-    from sightline.asgi import application  # sets Django up; after the port, so that a taken one is told at once
+    # Sets Django up: after the port, so that a taken one is told at once.
+    from sightline.asgi import application
 
     config = uvicorn.Config(
         application,

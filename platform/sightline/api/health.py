@@ -41,7 +41,9 @@ def _check(authorization: str) -> None:
     scheme, _, token = authorization.partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise keys.NotAuthenticated("Send SIGHTLINE_METRICS_TOKEN, or a key with the scope admin, as a bearer token.")
+        raise keys.NotAuthenticated(
+            "Send SIGHTLINE_METRICS_TOKEN, or a key with the scope admin, as a bearer token."
+        )
     if settings.METRICS_TOKEN and hmac.compare_digest(token.encode(), settings.METRICS_TOKEN.encode()):
         return
     if not keys.allows(keys.authenticate(text=token), "admin"):

@@ -9,19 +9,21 @@ from sightline.api.native.errors import respond, translate
 from sightline.errors import NotFound, Problem
 
 
-def bad_request(request: HttpRequest, exception: BaseException, *args: Any, **kwargs: Any) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception, *args: Any, **kwargs: Any) -> HttpResponse:
     """400: a Host that is not ours, too many fields, a path that escapes."""
-    return respond(request, Problem(f"The request is malformed: {exception}"[:300], code="bad_request", status=400))
+    return respond(
+        request, Problem(f"The request is malformed: {exception}"[:300], code="bad_request", status=400)
+    )
 
 
-def forbidden(request: HttpRequest, exception: BaseException, *args: Any, **kwargs: Any) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception, *args: Any, **kwargs: Any) -> HttpResponse:
     """403."""
     if _for_people(request):
         return defaults.permission_denied(request, exception)
     return respond(request, translate(exception, request))
 
 
-def not_found(request: HttpRequest, exception: BaseException, *args: Any, **kwargs: Any) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception, *args: Any, **kwargs: Any) -> HttpResponse:
     """404."""
     if _for_people(request):
         return defaults.page_not_found(request, exception)
@@ -33,7 +35,9 @@ def server_error(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRespons
     import sys
 
     error = sys.exc_info()[1]
-    problem = translate(error, request) if error is not None else Problem("Unexpected.", code="internal_error")
+    problem = (
+        translate(error, request) if error is not None else Problem("Unexpected.", code="internal_error")
+    )
     if _for_people(request) and problem.code == "internal_error":
         return defaults.server_error(request)
     return respond(request, problem)

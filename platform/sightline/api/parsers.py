@@ -1,6 +1,5 @@
 """From a body to values. The ASGI shell has capped it already; plain WSGI servers are capped here."""
 
-from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
@@ -40,7 +39,5 @@ class RawParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> bytes:
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         return read_all(stream, settings.MAX_BODY_BYTES)

@@ -84,12 +84,16 @@ def _check_depth(value: Any) -> None:
         depth += 1
         if depth > MAX_DEPTH:
             raise InvalidJson(f"The body is nested deeper than {MAX_DEPTH} levels.")
-        level = [
-            child
-            for item in level
-            for child in (item.values() if isinstance(item, dict) else item)
-            if isinstance(child, dict | list)
-        ] if depth > 1 or isinstance(value, dict | list) else []
+        level = (
+            [
+                child
+                for item in level
+                for child in (item.values() if isinstance(item, dict) else item)
+                if isinstance(child, dict | list)
+            ]
+            if depth > 1 or isinstance(value, dict | list)
+            else []
+        )
 
 
 def _check_nul(value: Any) -> None:

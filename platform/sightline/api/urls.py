@@ -8,8 +8,9 @@ from sightline.api import health, openapi
 urlpatterns = [
     path("", RedirectView.as_view(url="/api/v1/docs"), name="root"),
     path("api/v1/", include("sightline.api.native.urls")),
-    path("api/v1/openapi.json", openapi.SchemaView.as_view(), name="openapi"),
-    path("api/v1/docs", openapi.DocsView.as_view(), name="docs"),
+    path("api/v1/openapi.json", openapi.schema, name="openapi"),
+    path("api/v1/docs", openapi.docs, name="docs"),
+    path("api/v1/docs.js", openapi.docs_script, name="docs-script"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

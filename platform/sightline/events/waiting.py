@@ -143,7 +143,10 @@ class Waiters:
         """Keep one connection subscribed for as long as the process lives."""
         while True:
             client = Redis.from_url(
-                self._url, socket_connect_timeout=_CONFIRM_S, retry=Retry(NoBackoff(), 0), decode_responses=True
+                self._url,
+                socket_connect_timeout=_CONFIRM_S,
+                retry=Retry(NoBackoff(), 0),
+                decode_responses=True,
             )
             pubsub = client.pubsub()
             try:

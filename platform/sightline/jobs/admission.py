@@ -6,8 +6,10 @@ anybody is refused a count older than half a second is made anew. A lost Redis c
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
+from redis import Redis
 from redis.client import Pipeline
 
 from sightline.errors import Problem
@@ -39,7 +41,9 @@ class _Limit:
     def count(self) -> int:
         """Waiting jobs by the database, counted in an index and no further than the limit."""
         waiting = Job.objects.filter(queue=self.queue, status=Status.QUEUED)
-        waiting = waiting.filter(parked_until=None) if self.tenant is None else waiting.filter(tenant=self.tenant)
+        waiting = (
+            waiting.filter(parked_until=None) if self.tenant is None else waiting.filter(tenant=self.tenant)
+        )
         return waiting.order_by()[: self.most + 1].count()
 
 
@@ -49,7 +53,8 @@ def admit(*, tenant: Tenant, queue: str) -> None:
     try:
         refusal = _reserve(limits)
         if refusal is not None and refusal.age_ms > _OLD_MS:
-            call(lambda redis: redis.delete(refusal.limit.key))
+            stale = refusal.limit.key
+            call(lambda redis: redis.delete(stale))
             refusal = _reserve(limits)
         over = refusal.limit if refusal else None
     except RedisAway:
@@ -113,11 +118,15 @@ def _reserve(limits: tuple[_Limit, ...]) -> _Refusal | None:
     for limit, value, left_ms in zip(limits, answers[0::2], answers[1::2], strict=True):
         if left_ms < 0:  # the counter was missing: INCRBY made it, without a base and an expiry
             value, left_ms = limit.count() + 1, _FRESH_MS
-            call(lambda redis, key=limit.key, value=value: redis.set(key, value, px=_FRESH_MS))
+            call(partial(_keep, limit.key, value))
         if value > limit.most:
             call(lambda redis: _add(redis.pipeline(), keys, -1))
             return _Refusal(limit=limit, age_ms=_FRESH_MS - left_ms)
     return None
+
+
+def _keep(key: str, value: int, redis: Redis) -> None:
+    redis.set(key, value, px=_FRESH_MS)
 
 
 def _add(pipeline: Pipeline, keys: list[str], amount: int) -> list[int]:

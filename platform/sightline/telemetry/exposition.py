@@ -40,18 +40,28 @@ class _Scrape(Collector):
 
 
 def _queues() -> Iterator[Metric]:
-    waiting = GaugeMetricFamily("sightline_queue_depth", "Jobs that wait and can be claimed.", labels=["queue"])
+    waiting = GaugeMetricFamily(
+        "sightline_queue_depth", "Jobs that wait and can be claimed.", labels=["queue"]
+    )
     parked = GaugeMetricFamily("sightline_queue_parked", "Jobs in backoff.", labels=["queue"])
-    oldest = GaugeMetricFamily("sightline_queue_oldest_age_seconds", "Age of the oldest waiting job.", labels=["queue"])
+    oldest = GaugeMetricFamily(
+        "sightline_queue_oldest_age_seconds", "Age of the oldest waiting job.", labels=["queue"]
+    )
     for name, found in depth.by_queue().items():
         waiting.add_metric([name], found.depth)
         parked.add_metric([name], found.parked)
         oldest.add_metric([name], found.oldest_age_s or 0.0)
-    paused = GaugeMetricFamily("sightline_queue_paused", "1 while an operator paused the queue.", labels=["queue"])
+    paused = GaugeMetricFamily(
+        "sightline_queue_paused", "1 while an operator paused the queue.", labels=["queue"]
+    )
     for name, since in Queue.objects.values_list("name", "paused_at"):
         paused.add_metric([name], since is not None)
     running = GaugeMetricFamily("sightline_in_flight", "Jobs that run.", labels=["kind", "tag", "group"])
-    rows = Job.objects.filter(status=Status.RUNNING).values_list("kind", "model", "group").annotate(count=Count("pk"))
+    rows = (
+        Job.objects.filter(status=Status.RUNNING)
+        .values_list("kind", "model", "group")
+        .annotate(count=Count("pk"))
+    )
     for kind, tag, group, count in rows.order_by():
         running.add_metric([kind, tag, group], count)
     yield from (waiting, parked, oldest, paused, running)
@@ -60,12 +70,18 @@ def _queues() -> Iterator[Metric]:
 def _fleet() -> Iterator[Metric]:
     seats = GaugeMetricFamily("sightline_seats", "Seats, by queue and group.", labels=["queue", "group"])
     states = GaugeMetricFamily(
-        "sightline_engine_state", "1 for the state that the engine is in.", labels=["group", "tag", "gpu", "state"]
+        "sightline_engine_state",
+        "1 for the state that the engine is in.",
+        labels=["group", "tag", "gpu", "state"],
     )
     restarts = CounterMetricFamily(
-        "sightline_engine_restarts", "Restarts of the engine since its group started.", labels=["group", "tag", "gpu"]
+        "sightline_engine_restarts",
+        "Restarts of the engine since its group started.",
+        labels=["group", "tag", "gpu"],
     )
-    tokens = GaugeMetricFamily("sightline_kv_tokens", "KV cache capacity in tokens.", labels=["group", "tag", "gpu"])
+    tokens = GaugeMetricFamily(
+        "sightline_kv_tokens", "KV cache capacity in tokens.", labels=["group", "tag", "gpu"]
+    )
     for group in Group.objects.order_by("id"):
         where = [group.id, group.tag, ",".join(group.gpus)]
         for kind, count in group.seats.items():
@@ -79,7 +95,9 @@ def _fleet() -> Iterator[Metric]:
 
 
 def _counted() -> Iterator[Metric]:
-    up = GaugeMetricFamily("sightline_broker_up", "1 while Redis answers; counters are missing while it does not.")
+    up = GaugeMetricFamily(
+        "sightline_broker_up", "1 while Redis answers; counters are missing while it does not."
+    )
     try:
         found = metrics.read()
     except RedisAway:
@@ -88,7 +106,9 @@ def _counted() -> Iterator[Metric]:
         return
     up.add_metric([], 1)
     yield up
-    by_name: dict[str, dict[tuple[tuple[str, str], ...], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    by_name: dict[str, dict[tuple[tuple[str, str], ...], dict[str, float]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for (name, part, labels), value in found.items():
         by_name[name][labels][part] = value
     for name, series in sorted(by_name.items()):

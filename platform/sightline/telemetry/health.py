@@ -49,7 +49,11 @@ def look() -> Readiness:
 
 
 def _engines() -> list[dict[str, Any]]:
-    rows = Group.objects.exclude(state=EngineState.STOPPED).order_by("id").annotate(now=After(), beat=F("heartbeat_at"))
+    rows = (
+        Group.objects.exclude(state=EngineState.STOPPED)
+        .order_by("id")
+        .annotate(now=After(), beat=F("heartbeat_at"))
+    )
     return [
         {
             "group": row.id,

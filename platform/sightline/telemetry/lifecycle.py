@@ -1,13 +1,18 @@
-"""Every line that a job's life writes to the log, in one place: `event=… job=… kind=… attempt=…`."""
+"""What a job's life leaves in the log and in the counters, in one place: `event=… job=… kind=… attempt=…`.
+
+Called by the services after their transaction, so that nothing is told that did not happen.
+"""
 
 import logging
+import re
 from typing import Any
-from uuid import UUID
 
-from sightline import ids
-from sightline.jobs.claims import Claim, Failure
+from sightline.jobs.claims import LEASE_LAPSED, Claim, Failure
 from sightline.jobs.models import Job
-from sightline.jobs.status import Status
+from sightline.jobs.status import TERMINAL, AttemptOutcome, Status
+from sightline.telemetry import metrics
+
+_PLAIN = re.compile(r"[^\s\"'=\x00-\x1f\x7f]+")
 
 log = logging.getLogger("sightline.jobs")
 
@@ -21,16 +26,27 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     text = str(value)
-    return repr(text) if " " in text or not text else text
+    # A message comes from elsewhere: quoted, it can neither start a line nor pass for another field.
+    return text if _PLAIN.fullmatch(text) else repr(text)
 
 
 def submitted(job: Job) -> None:
-    log.info(_line("submitted", job.public_id, job.kind, 0, tenant=job.tenant_id, queue=job.queue, turn=job.turn))
+    log.info(
+        _line("submitted", job.public_id, job.kind, 0, tenant=job.tenant_id, queue=job.queue, turn=job.turn)
+    )
 
 
 def started(claim: Claim, *, worker: str) -> None:
     log.info(
-        _line("started", claim.public_id, claim.kind, claim.run, worker=worker, fence=claim.fence, queued_ms=claim.queued_ms)
+        _line(
+            "started",
+            claim.public_id,
+            claim.kind,
+            claim.run,
+            worker=worker,
+            fence=claim.fence,
+            queued_ms=claim.queued_ms,
+        )
     )
 
 
@@ -45,6 +61,14 @@ def ended(claim: Claim, *, status: Status, timings: dict[str, float], usage: dic
             total_ms=timings.get("total", 0.0),
             output_tokens=usage.get("output_tokens", 0),
         )
+    )
+    metrics.observe_ended(
+        kind=claim.kind,
+        tag=claim.model,
+        status=status,
+        queue_wait_s=claim.queued_ms / 1000,
+        run_s=timings.get("total", 0.0) / 1000,
+        attempt=(AttemptOutcome(status), claim.group),
     )
 
 
@@ -61,6 +85,13 @@ def failed(claim: Claim, failure: Failure, *, status: Status) -> None:
             message=failure.message[:200],
         )
     )
+    if status in TERMINAL:
+        attempt = (str(failure.outcome), claim.group)
+        metrics.observe_ended(kind=claim.kind, tag=claim.model, status=status, attempt=attempt)
+    else:
+        metrics.count_attempt(outcome=failure.outcome, group=claim.group)
+    if failure.code == LEASE_LAPSED:
+        metrics.count("sightline_leases_reclaimed_total", kind=claim.kind)
 
 
 def fenced_off(claim: Claim) -> None:
@@ -69,15 +100,18 @@ def fenced_off(claim: Claim) -> None:
 
 def cancelled(job: Job, *, actor: str) -> None:
     log.info(_line("cancelled", job.public_id, job.kind, job.run, actor=actor))
+    metrics.observe_ended(kind=job.kind, tag=job.model, status=Status.CANCELLED)
 
 
 def retried(job: Job, *, actor: str) -> None:
     log.info(_line("retried", job.public_id, job.kind, job.run, actor=actor))
 
 
-def expired(job_id: UUID) -> None:
-    log.info("event=expired job=%s", ids.encode(ids.JOB, job_id))
+def expired(job: Job) -> None:
+    log.info(_line("expired", job.public_id, job.kind, job.run))
+    metrics.observe_ended(kind=job.kind, tag=job.model, status=Status.EXPIRED)
 
 
 def topped_up(*, queue: str, count: int) -> None:
     log.info("event=topped_up queue=%s count=%d", queue, count)
+    metrics.count("sightline_wakeups_topped_up_total", count, queue=queue)

@@ -6,6 +6,8 @@ One pipeline a call. Numbers may be lost with Redis, jobs may not: when it is aw
 import json
 from collections.abc import Iterable, Mapping
 
+from redis import Redis
+
 from sightline.redis_client import RedisAway, call
 
 HASH = "sightline:metrics"
@@ -35,15 +37,27 @@ def observe(name: str, seconds: float, **labels: str) -> None:
 
 
 def observe_ended(
-    *, kind: str, tag: str, status: str, queue_wait_s: float | None = None, run_s: float | None = None
+    *,
+    kind: str,
+    tag: str,
+    status: str,
+    queue_wait_s: float | None = None,
+    run_s: float | None = None,
+    attempt: tuple[str, str] | None = None,
 ) -> None:
-    """Count an ended job and its durations; None for a job that was never claimed. One round trip."""
+    """Count an ended job and its durations; None for a job that was never claimed. One round trip.
+
+    `attempt` is the outcome and the group of the attempt that ended it, counted as well.
+    """
     changes = [(_field("sightline_jobs_total", {"kind": kind, "tag": tag, "status": status}), 1.0)]
     where = {"kind": kind, "tag": tag}
     if queue_wait_s is not None:
         changes += _observation("sightline_queue_wait_seconds", queue_wait_s, where)
     if run_s is not None:
         changes += _observation("sightline_run_seconds", run_s, where)
+    if attempt is not None:
+        outcome, group = attempt
+        changes.append((_field("sightline_attempts_total", {"outcome": outcome, "group": group}), 1.0))
     _add(changes)
 
 
@@ -59,7 +73,7 @@ def read() -> dict[tuple[str, str, tuple[tuple[str, str], ...]], float]:
     """
     stored = call(lambda redis: redis.hgetall(HASH))
     found = {}
-    for field, value in stored.items():  # type: ignore[union-attr]
+    for field, value in stored.items():
         name, part, labels = json.loads(field)
         found[name, part, tuple((key, text) for key, text in labels)] = float(value)
     return found
@@ -81,7 +95,7 @@ def _observation(name: str, seconds: float, labels: Mapping[str, str]) -> list[t
 def _add(changes: Iterable[tuple[str, float]]) -> None:
     changes = list(changes)
 
-    def send(redis):  # type: ignore[no-untyped-def]
+    def send(redis: Redis) -> None:
         pipeline = redis.pipeline(transaction=False)
         for field, amount in changes:
             pipeline.hincrbyfloat(HASH, field, amount)

@@ -29,7 +29,9 @@ class ClientGone(Exception):
     """The client hung up before its request was complete."""
 
 
-async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], *, limit: int) -> tuple[IO[bytes], int]:
+async def read_body(
+    receive: Receive, headers: Iterable[tuple[bytes, bytes]], *, limit: int
+) -> tuple[IO[bytes], int]:
     """The body as a file at its start, and its length in bytes.
 
     A slow client holds nothing but this coroutine. Raises BodyTooLarge (413) as soon as more than `limit` bytes

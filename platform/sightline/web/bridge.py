@@ -65,7 +65,8 @@ class Bridge:
 
     async def call(self, call: Call) -> Response:
         """Django's response. What its error handling lets through becomes an exception here."""
-        return await self.run(self._respond, call)
+        response: Response = await self.run(self._respond, call)
+        return response
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run a function in one of the threads."""
@@ -83,9 +84,13 @@ class Bridge:
         head: dict[str, Any] = {}
         written: list[bytes] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., None]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[..., None]:
             head["status"] = int(status.split(" ", 1)[0])
-            head["headers"] = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers]
+            head["headers"] = [
+                (name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers
+            ]
             return written.append
 
         iterable = self._app(_environ(call), start_response)

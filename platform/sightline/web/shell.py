@@ -18,7 +18,9 @@ log = logging.getLogger("sightline.web")
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _WAIT = waits.HEADER.lower().encode()
-_CONDITIONS = frozenset({b"if-none-match", b"if-modified-since", b"prefer", b"content-type", b"idempotency-key"})
+_CONDITIONS = frozenset(
+    {b"if-none-match", b"if-modified-since", b"prefer", b"content-type", b"idempotency-key"}
+)
 _SECURE: Headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
 
 
@@ -114,7 +116,8 @@ def _answer(scope: Scope, first: Response, last: Response, wait: waits.Wait) -> 
         return first  # accepted it is, whatever happened since
     ended = last.header(_WAIT) is None
     applied = (b"preference-applied", f"wait={wait.seconds:.0f}".encode())
-    kept = [(name, value) for name, value in first.headers if name == b"location" or (name == b"retry-after" and not ended)]
+    names = {b"location"} if ended else {b"location", b"retry-after"}
+    kept = [(name, value) for name, value in first.headers if name in names]
     return replace(last, status=200 if ended else 202, headers=[*last.headers, *kept, applied])
 
 
@@ -126,7 +129,11 @@ async def _until_gone(receive: Receive) -> None:
 async def _refuse(send: Send, receive: Receive, scope: Scope, problem: Problem) -> None:
     """Answer without having read the body, and close the connection."""
     response = _problem(scope, problem)
-    headers = [*response.headers, (b"connection", b"close"), (b"content-length", str(len(response.body)).encode())]
+    headers = [
+        *response.headers,
+        (b"connection", b"close"),
+        (b"content-length", str(len(response.body)).encode()),
+    ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
     await drain(receive)

@@ -1,2 +1,257 @@
 """What the OpenAPI document says about each operation."""
-create = listing = read = erase = cancel = retry = explain = media = upload = queue = queue_patch = lambda f: f
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+from sightline.api.native import schemas
+from sightline.jobs.status import Status
+from sightline.kinds.registry import KINDS
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_JSON = "application/json"
+_FORM = "multipart/form-data"
+_PROBLEM = "application/problem+json"
+
+CODES: dict[int, tuple[str, ...]] = {
+    400: ("invalid_json", "bad_request"),
+    401: ("not_authenticated",),
+    403: ("kind_forbidden", "scope_missing"),
+    404: ("not_found",),
+    408: ("request_timeout",),
+    409: ("idempotency_in_progress", "conflict"),
+    410: ("output_expired",),
+    413: ("body_too_large", "media_too_large"),
+    415: ("unsupported_media",),
+    422: (
+        "invalid_input",
+        "unknown_field",
+        "too_many_images",
+        "context_too_long",
+        "deadline_unreachable",
+        "poisoned_input",
+        "idempotency_mismatch",
+    ),
+    429: ("quota_exceeded", "queue_full"),
+    503: ("unavailable",),
+}
+"""The codes of each status."""
+
+
+def _operation(**facts: Any) -> Callable[[View], View]:
+    """`extend_schema` that keeps the view's type."""
+    decorate: Callable[[View], View] = extend_schema(**facts)
+    return decorate
+
+
+def _problems(*statuses: int) -> dict[Any, OpenApiResponse]:
+    return {
+        (status, _PROBLEM): OpenApiResponse(
+            schemas.ProblemView, description="Codes: " + ", ".join(CODES[status])
+        )
+        for status in (*statuses, 401, 403, 503)
+    }
+
+
+def _query(name: str, description: str, **more: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.QUERY, description=description, **more)
+
+
+def _header(name: str, description: str, **more: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description, **more)
+
+
+_ID = OpenApiParameter("public_id", str, OpenApiParameter.PATH, description="The job's id, job_01J….")
+_KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=list(KINDS))
+_MODEL = _query("model", "Model tag; left out, the default one.")
+_UPLOAD_ID = "up_01JABCDEFGHJKMNPQRSTVWXYZ0"
+
+_FORM_JOB = {
+    "type": "object",
+    "description": "Either the field job with the JSON, or the fields of the request, its input and its parameters"
+    " by their names; images in any number of fields called image.",
+    "properties": {
+        "image": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "job": {"type": "string", "description": "The request as JSON"},
+        "kind": {"type": "string", "enum": list(KINDS)},
+        "mode": {"type": "string"},
+        "instruction": {"type": "string"},
+        "prompt": {"type": "string"},
+    },
+}
+_JOB_EXAMPLES = [
+    OpenApiExample(
+        "ocr",
+        {
+            "kind": "ocr",
+            "input": {"mode": "text", "images": [{"upload_id": _UPLOAD_ID}]},
+            "tags": ["nightly"],
+        },
+        request_only=True,
+        media_type=_JSON,
+    ),
+    OpenApiExample(
+        "gui",
+        {
+            "kind": "gui",
+            "input": {
+                "tool": "computer_use",
+                "instruction": "Save the file",
+                "images": [{"data": "data:image/png;base64,iVBORw0KGgo="}],
+                "history": ["Opened the editor"],
+            },
+            "params": {"max_tokens": 512, "temperature": 0},
+            "deadline_ms": 15000,
+        },
+        request_only=True,
+        media_type=_JSON,
+    ),
+    OpenApiExample(
+        "chat",
+        {"kind": "chat", "input": {"prompt": "What is shown?", "images": [{"upload_id": _UPLOAD_ID}]}},
+        request_only=True,
+        media_type=_JSON,
+    ),
+]
+
+create = _operation(
+    operation_id="createJob",
+    summary="Submit a job",
+    tags=["jobs"],
+    request={_JSON: schemas.NewJob, _FORM: _FORM_JOB},
+    parameters=[
+        _header(
+            "Idempotency-Key", "Names the request: sent again, it gets the first answer. Kept for 24 hours."
+        ),
+        _header("Prefer", "`wait=N` holds the answer for up to N seconds until the job ends."),
+    ],
+    examples=_JOB_EXAMPLES,
+    responses={
+        (200, _JSON): OpenApiResponse(schemas.JobView, description="It ended within Prefer: wait."),
+        (202, _JSON): OpenApiResponse(
+            {
+                "oneOf": [
+                    {"$ref": "#/components/schemas/JobAccepted"},
+                    {"$ref": "#/components/schemas/JobView"},
+                ]
+            },
+            description="Accepted and kept. Location names the job.",
+        ),
+        **_problems(400, 408, 409, 413, 415, 422, 429),
+    },
+)
+listing = _operation(
+    operation_id="listJobs",
+    summary="List jobs, newest first",
+    tags=["jobs"],
+    parameters=[
+        _query("kind", "Only this kind.", enum=list(KINDS)),
+        _query("status", "Only these, between commas: " + ", ".join(Status.values) + "."),
+        _query("tag", "Only jobs with this tag."),
+        _query("model", "Only this model tag."),
+        _query("created_after", "RFC 3339; later than."),
+        _query("created_before", "RFC 3339; earlier than."),
+        _query("cursor", "next_cursor of the page before."),
+        OpenApiParameter("limit", int, OpenApiParameter.QUERY, description="1 to 200, by default 50."),
+    ],
+    responses={(200, _JSON): schemas.JobList, **_problems(422)},
+)
+read = _operation(
+    operation_id="getJob",
+    summary="Read a job, or wait for it",
+    tags=["jobs"],
+    parameters=[
+        _ID,
+        _query("wait", "Seconds, 300 at most: hold the answer until the job ends or they passed."),
+        _header("If-None-Match", "The ETag of an earlier answer: 304 when nothing changed."),
+    ],
+    responses={
+        (200, _JSON): schemas.JobView,
+        304: OpenApiResponse(description="Not modified."),
+        **_problems(404, 410, 422),
+    },
+)
+erase = _operation(
+    operation_id="eraseJob",
+    summary="Erase input and output of an ended job",
+    tags=["jobs"],
+    parameters=[_ID],
+    responses={204: OpenApiResponse(description="Erased; a tombstone stays."), **_problems(404, 409)},
+)
+cancel = _operation(
+    operation_id="cancelJob",
+    summary="Cancel a job",
+    tags=["jobs"],
+    parameters=[_ID],
+    request=None,
+    responses={
+        (200, _JSON): OpenApiResponse(schemas.JobView, description="It has ended."),
+        (202, _JSON): OpenApiResponse(schemas.JobView, description="It ran; the engine is told to stop."),
+        **_problems(404),
+    },
+)
+retry = _operation(
+    operation_id="retryJob",
+    summary="Run an ended job once more",
+    tags=["jobs"],
+    parameters=[_ID],
+    request=None,
+    responses={(202, _JSON): schemas.JobAccepted, **_problems(404, 409, 410)},
+)
+explain = _operation(
+    operation_id="explainJob",
+    summary="Why a job waits",
+    tags=["jobs"],
+    parameters=[_ID],
+    responses={(200, _JSON): schemas.Explanation, **_problems(404, 410)},
+)
+media = _operation(
+    operation_id="getJobImage",
+    summary="An image of a job, as the engine gets it",
+    tags=["jobs"],
+    parameters=[
+        _ID,
+        OpenApiParameter("index", int, OpenApiParameter.PATH, description="In prompt order, from 0."),
+    ],
+    responses={(200, "image/*"): bytes, **_problems(404, 410)},
+)
+upload = _operation(
+    operation_id="createUpload",
+    summary="Upload an image",
+    tags=["uploads"],
+    description="The bytes as the body, or as the field image of a form. The same bytes are kept once.",
+    request={
+        "image/*": bytes,
+        _FORM: {
+            "type": "object",
+            "properties": {"image": {"type": "string", "format": "binary"}},
+            "required": ["image"],
+        },
+    },
+    responses={(201, _JSON): schemas.Upload, **_problems(400, 408, 413, 415, 422)},
+)
+queue = _operation(
+    operation_id="getQueue",
+    summary="What waits and runs in a queue",
+    tags=["queues"],
+    parameters=[_KIND, _MODEL],
+    responses={(200, _JSON): schemas.QueueState, **_problems(404)},
+)
+queue_patch = _operation(
+    operation_id="patchQueue",
+    summary="Pause or resume a queue (scope admin)",
+    tags=["queues"],
+    parameters=[_KIND, _MODEL],
+    request={
+        _JSON: {
+            "type": "object",
+            "properties": {"paused": {"type": "boolean"}},
+            "required": ["paused"],
+            "additionalProperties": False,
+        }
+    },
+    examples=[OpenApiExample("pause", {"paused": True}, request_only=True)],
+    responses={(200, _JSON): schemas.QueueState, **_problems(400, 404, 415, 422)},
+)

@@ -43,7 +43,9 @@ def translate(exc: BaseException, request: HttpRequest | Request) -> Problem:
             log.warning("event=database_away path=%s reason=%r", request.path, str(exc)[:300])
             return Unavailable("The database does not answer right now. Try again in a moment.")
         case DataError():
-            return Problem("The database cannot store a value of this request.", code="invalid_input", status=422)
+            return Problem(
+                "The database cannot store a value of this request.", code="invalid_input", status=422
+            )
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             return Problem(
                 "Send a key as `Authorization: Bearer sl_…`; `sightline keys create NAME` makes one.",
@@ -69,6 +71,8 @@ def translate(exc: BaseException, request: HttpRequest | Request) -> Problem:
             return Problem(str(exc.detail), code="bad_request", status=exc.status_code)
         case DatabaseError() if "disk" in str(exc):
             return Unavailable("The database's disk is full or failing.", retry_after_s=30)
-    problem = Problem("An unexpected error happened; it was logged under this trace_id.", code="internal_error")
+    problem = Problem(
+        "An unexpected error happened; it was logged under this trace_id.", code="internal_error"
+    )
     problem.__cause__ = exc
     return problem

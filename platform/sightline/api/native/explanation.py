@@ -53,8 +53,12 @@ def _blocking(job: Job) -> dict[str, Any] | None:
     groups = list(Group.objects.filter(tag=job.model).only("id", "state", "intake", "drained_at", "seats"))
     if job.suspect:
         if any(group.intake == Intake.PROBATION for group in groups):
-            return _cause("probation", "It was aboard an engine that died, and runs alone when its turn comes.")
-        return _cause("probation", "It was aboard an engine that died, and waits for a group to run alone on.")
+            return _cause(
+                "probation", "It was aboard an engine that died, and runs alone when its turn comes."
+            )
+        return _cause(
+            "probation", "It was aboard an engine that died, and waits for a group to run alone on."
+        )
     if any(group.intake == Intake.OPEN and group.seats.get(job.kind) for group in groups):
         return None
     alive = [group for group in groups if group.state != EngineState.STOPPED]

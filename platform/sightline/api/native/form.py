@@ -13,10 +13,12 @@ from sightline.kinds.registry import KINDS
 
 FILE = "image"
 _LISTS = frozenset({"tags", "history"})
-_TEXTS = frozenset({"kind", "model", "instruction", "prompt", "mode", "tool"})
+_TEXTS = frozenset({"kind", "model", "instruction", "prompt", "mode", "tool", "tags", "history"})
 
 
-def read_form(fields: QueryDict, files: MultiValueDict[str, UploadedFile]) -> tuple[Any, dict[str, UploadedFile]]:
+def read_form(
+    fields: QueryDict, files: MultiValueDict[str, UploadedFile[Any]]
+) -> tuple[Any, dict[str, UploadedFile[Any]]]:
     """The request body that the form stands for, and its files by the `upload_id` that the body names them with.
 
     Either `job` holds the JSON, or the fields stand flat: those of the envelope, of the kind's input and of its
@@ -43,22 +45,28 @@ def _whole(fields: QueryDict) -> Any:
     others = [name for name in fields if name != "job"]
     if others or len(fields.getlist("job")) > 1:
         raise InvalidInput("A form with the field job has no other fields than files.", code="unknown_field")
-    return strict_json.loads(fields["job"].encode("utf-8", "surrogatepass"), pointer="/job")
+    return strict_json.loads(str(fields["job"]).encode("utf-8", "surrogatepass"), pointer="/job")
 
 
 def _flat(fields: QueryDict) -> dict[str, Any]:
     kind = KINDS.get(fields.get("kind", ""))
     body: dict[str, Any] = {}
+    below: dict[str, dict[str, Any]] = {}
     for name, values in fields.lists():
-        value = values if name in _LISTS else _value(name, str(values[-1]))
+        read = [_value(name, str(value)) for value in values]
+        value = read if name in _LISTS or len(read) > 1 else read[0]
         if name in JobRequest.model_fields:
             body[name] = value
         elif kind is not None and name in kind.Params.model_fields:
-            body.setdefault("params", {})[name] = value
+            below.setdefault("params", {})[name] = value
         elif kind is not None and name in kind.Input.model_fields:
-            body.setdefault("input", {})[name] = value
+            below.setdefault("input", {})[name] = value
         else:
             body[name] = value  # refused by its name with everything else that is wrong
+    for name, values_below in below.items():
+        whole = body.setdefault(name, {})
+        if isinstance(whole, dict):
+            whole.update(values_below)
     body.setdefault("input", {})
     return body
 

@@ -35,7 +35,7 @@ class KindForbidden(Problem):
 
 
 def accept(
-    *, principal: Principal, body: Any, files: Mapping[str, UploadedFile], key: str | None
+    *, principal: Principal, body: Any, files: Mapping[str, UploadedFile[Any]], key: str | None
 ) -> Job | Replayed:
     """The accepted job, or the first answer under the same idempotency key."""
     idempotency = _idempotency(key, body, files)
@@ -66,7 +66,7 @@ def accept(
         raise
 
 
-def _idempotency(key: str | None, body: Any, files: Mapping[str, UploadedFile]) -> Idempotency | None:
+def _idempotency(key: str | None, body: Any, files: Mapping[str, UploadedFile[Any]]) -> Idempotency | None:
     if key is None:
         return None
     if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
@@ -110,13 +110,14 @@ def _submission(
     model: str,
     inputs: BaseModel,
     params: BaseModel,
-    files: Mapping[str, UploadedFile],
+    files: Mapping[str, UploadedFile[Any]],
 ) -> Submission:
     kind = KINDS[request.kind]
     refs = kind.image_refs(inputs)
     stored = _store(principal, refs, _pointers(inputs, len(refs)), files)
     images = [
-        StoredImage(sha256=item.sha256, width=item.width, height=item.height, mime=item.mime) for item in stored
+        StoredImage(sha256=item.sha256, width=item.width, height=item.height, mime=item.mime)
+        for item in stored
     ]
     return Submission(
         tenant=principal.tenant,
@@ -143,7 +144,10 @@ def _pointers(inputs: BaseModel, count: int) -> list[str]:
 
 
 def _store(
-    principal: Principal, refs: Sequence[ImageRef], pointers: Sequence[str], files: Mapping[str, UploadedFile]
+    principal: Principal,
+    refs: Sequence[ImageRef],
+    pointers: Sequence[str],
+    files: Mapping[str, UploadedFile[Any]],
 ) -> list[Media]:
     """The media that the references name; those by URL are refused before anything is stored."""
     for ref, pointer in zip(refs, pointers, strict=True):
@@ -153,7 +157,9 @@ def _store(
     return [_stored(principal, ref, pointer, files) for ref, pointer in zip(refs, pointers, strict=True)]
 
 
-def _stored(principal: Principal, ref: ImageRef, pointer: str, files: Mapping[str, UploadedFile]) -> Media:
+def _stored(
+    principal: Principal, ref: ImageRef, pointer: str, files: Mapping[str, UploadedFile[Any]]
+) -> Media:
     file = files.get(ref.upload_id or "")
     if file is not None:
         try:
@@ -161,5 +167,6 @@ def _stored(principal: Principal, ref: ImageRef, pointer: str, files: Mapping[st
         except MediaRefused as refusal:
             raise refusal.at(pointer) from refusal.__cause__
     (found,) = media.for_refs(tenant=principal.tenant, refs=[ref], pointers=[pointer])
-    assert found is not None  # only a URL has none
+    if found is None:
+        raise RuntimeError("an image by URL got past the refusal above")
     return found

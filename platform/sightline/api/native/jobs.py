@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from rest_framework.request import Request
 
@@ -32,13 +33,17 @@ class JobsView(NativeView):
 
     @documents.create
     def post(self, request: Request) -> HttpResponse:
-        body, files = request.data, {}
+        body: Any = request.data
+        files: dict[str, UploadedFile[Any]] = {}
         if (request.content_type or "").lower().startswith("multipart/"):
             body, files = read_form(request.POST, request.FILES)
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         job = accept(principal=self.principal, body=body, files=files, key=key)
         if isinstance(job, Replayed):
-            headers = {"Idempotent-Replayed": "true", "Location": job.response.get("links", {}).get("self", "")}
+            headers = {
+                "Idempotent-Replayed": "true",
+                "Location": job.response.get("links", {}).get("self", ""),
+            }
             return answer(job.response, status=job.status, headers=headers)
         response = answer(accepted(job), status=202, headers={"Location": path(job), "Retry-After": "1"})
         seconds = waits.preferred(request)

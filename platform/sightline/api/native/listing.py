@@ -27,9 +27,13 @@ def page(*, tenant: Tenant, query: Mapping[str, str]) -> dict[str, Any]:
     """One page. The cursor is the last job shown, so rows that are added or deleted meanwhile move nothing."""
     unknown = [name for name in query if name not in _FILTERS]
     if unknown:
-        raise _refuse(unknown[0], "There is no filter of this name: " + ", ".join(_FILTERS) + ".", "unknown_field")
+        raise _refuse(
+            unknown[0], "There is no filter of this name: " + ", ".join(_FILTERS) + ".", "unknown_field"
+        )
     limit = _limit(query.get("limit"))
-    rows = list(Job.objects.filter(_matching(tenant, query)).order_by("-id").defer("input", "output")[: limit + 1])
+    rows = list(
+        Job.objects.filter(_matching(tenant, query)).order_by("-id").defer("input", "output")[: limit + 1]
+    )
     shown = rows[:limit]
     more = len(rows) > limit
     return {

@@ -49,7 +49,9 @@ class QueueView(NativeView):
 def _tag(request: Request, kind: str) -> str:
     tag = request.query_params.get("model", settings.DEFAULT_MODEL)
     if kind not in KINDS or tag not in settings.MODELS:
-        raise NotFound("There is no such queue: kinds " + ", ".join(KINDS) + "; models " + ", ".join(settings.MODELS))
+        raise NotFound(
+            "There is no such queue: kinds " + ", ".join(KINDS) + "; models " + ", ".join(settings.MODELS)
+        )
     return tag
 
 

@@ -39,7 +39,9 @@ class JobRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     kind: str = Field(max_length=20, description="gui, ocr or chat", json_schema_extra={"enum": list(KINDS)})
-    model: str | None = Field(default=None, max_length=63, description="Model tag; left out, the default one.")
+    model: str | None = Field(
+        default=None, max_length=63, description="Model tag; left out, the default one."
+    )
     input: dict[str, Any] = Field(description="As the kind's schema says.")
     params: dict[str, Any] = Field(default_factory=dict, description="Sampling and pixel budget.")
     deadline_ms: int | None = Field(
@@ -58,7 +60,9 @@ class JobRequest(BaseModel):
     @classmethod
     def _known_kind(cls, kind: str) -> str:
         if kind not in KINDS:
-            raise PydanticCustomError("unknown_kind", "There are the kinds {kinds}.", {"kinds": ", ".join(KINDS)})
+            raise PydanticCustomError(
+                "unknown_kind", "There are the kinds {kinds}.", {"kinds": ", ".join(KINDS)}
+            )
         return kind
 
 
@@ -71,7 +75,7 @@ def read_request(body: Any) -> tuple[JobRequest, BaseModel, BaseModel]:
     found: list[tuple[str, FieldError]] = []
     request, problems = _validate(JobRequest, body, "")
     found += problems
-    kind = KINDS.get(body.get("kind")) if isinstance(body, dict) and isinstance(body.get("kind"), str) else None
+    kind = KINDS.get(str(body.get("kind"))) if isinstance(body, dict) else None
     inputs: BaseModel | None = None
     params: BaseModel | None = None
     if kind is not None:

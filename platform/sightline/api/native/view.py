@@ -1,11 +1,10 @@
 """What every native view shares: scopes, headers, JSON out."""
 
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -42,9 +41,7 @@ class NativeView(APIView):
         if not keys.allows(self.principal.key, scope):
             raise ScopeMissing(f"This needs a key with the scope {scope}.")
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)
         for name, value in _HEADERS.items():
             final.headers.setdefault(name, value)
@@ -53,8 +50,7 @@ class NativeView(APIView):
     @property
     def principal(self) -> Principal:
         """Who asks; the permission check has let nobody else pass."""
-        user: Any = self.request.user
-        return user
+        return cast(Principal, self.request.user)
 
     def job(self, public_id: str) -> Job:
         """The tenant's job of that id; another tenant's is as unknown as one that never was."""
@@ -75,7 +71,9 @@ def job_id(public_id: str) -> UUID:
 def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
     """A JSON response."""
     return HttpResponse(
-        json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace"),
+        json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
+            "utf-8", "replace"
+        ),
         status=status,
         content_type="application/json",
         headers=headers,

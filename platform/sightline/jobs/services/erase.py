@@ -21,7 +21,9 @@ def erase(*, job: Job, actor: str) -> None:
         if erased:
             JobTag.objects.filter(job_id=job.pk).delete()
             Attempt.objects.filter(job_id=job.pk).update(message="", frames=None)
-            IdempotencyKey.objects.filter(job_id=job.pk).update(response={"id": job.public_id, "object": "job"})
+            IdempotencyKey.objects.filter(job_id=job.pk).update(
+                response={"id": job.public_id, "object": "job"}
+            )
             record(job_id=job.pk, type="job.erased", run=job.run, actor=actor)
     if not erased and not Job.objects.filter(pk=job.pk, erased_at__isnull=False).exists():
         raise Conflict("An active job cannot be erased. Cancel it first.")
