@@ -9,6 +9,10 @@ from sightline import ids
 from sightline.jobs.status import AttemptOutcome
 
 
+LEASE_LAPSED = "worker_lost"
+"""The failure code of a claim whose worker stopped renewing its lease."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claimant:
     """Who claims: one Celery process of one group."""

@@ -10,7 +10,7 @@ from sightline import clock
 from sightline.clock import After
 from sightline.events import notify
 from sightline.jobs import wakeups
-from sightline.jobs.claims import Claim, Failure
+from sightline.jobs.claims import LEASE_LAPSED, Claim, Failure
 from sightline.jobs.models import IdempotencyKey, Job
 from sightline.jobs.services.claim import CLAIMABLE
 from sightline.jobs.services.events import record
@@ -27,20 +27,20 @@ IDEMPOTENCY_S = 86_400
 
 def reclaim_lapsed() -> int:
     """Running jobs whose lease passed go back to their queue, or end when they crashed too often."""
-    lapsed = list(Job.objects.filter(status=Status.RUNNING, lease_until__lt=After())[:BATCH])
-    for job in lapsed:
+    lapsed = Job.objects.filter(status=Status.RUNNING, lease_until__lt=After()).order_by("lease_until")
+    reclaimed = 0
+    for job in lapsed.defer("input", "params")[:BATCH]:
         failure = Failure(
             outcome=AttemptOutcome.CRASH,
-            code="worker_lost",
+            code=LEASE_LAPSED,
             message="The worker stopped renewing its lease: it was killed, hung or cut off.",
             error_type="LeaseLapsed",
         )
-        fail(claim=_claim_of(job), failure=failure, lapsed=True)
-    return len(lapsed)
+        reclaimed += fail(claim=_claim_of(job), failure=failure, lapsed=True) is not None
+    return reclaimed
 
 
 def _claim_of(job: Job) -> Claim:
-    assert job.claimed_at is not None
     return Claim(
         job_id=job.pk,
         tenant_id=job.tenant_id,
@@ -57,7 +57,7 @@ def _claim_of(job: Job) -> Claim:
         suspect=job.suspect,
         fence=job.fence,
         created_at=job.created_at,
-        claimed_at=job.claimed_at,
+        claimed_at=job.claimed_at or job.created_at,
         deadline_in_s=None,
         group=job.group,
     )
@@ -65,22 +65,21 @@ def _claim_of(job: Job) -> Claim:
 
 def unpark_due() -> int:
     """Jobs whose backoff ended become claimable."""
-    due = Job.objects.filter(status=Status.QUEUED, parked_until__lte=After()).values("pk")[:BATCH]
-    return Job.objects.filter(pk__in=list(due.values_list("pk", flat=True)), status=Status.QUEUED).update(
-        parked_until=None
-    )
+    due = Job.objects.filter(status=Status.QUEUED, parked_until__lte=After())
+    batch = list(due.order_by("parked_until").values_list("pk", flat=True)[:BATCH])
+    return due.filter(pk__in=batch).update(parked_until=None)
 
 
 def expire_deadlines() -> int:
     """Queued jobs whose deadline passed end without touching a GPU."""
-    due = Job.objects.filter(status=Status.QUEUED, deadline_at__lte=After()).values_list("pk", flat=True)[:BATCH]
-    return sum(expire(job_id=pk) for pk in list(due))
+    due = Job.objects.filter(status=Status.QUEUED, deadline_at__lte=After()).order_by("deadline_at")
+    return sum(expire(job_id=pk) for pk in list(due.values_list("pk", flat=True)[:BATCH]))
 
 
 def expire(*, job_id: UUID) -> bool:
-    """End one queued job whose deadline passed."""
+    """End one queued job if its deadline passed; False when it did not, or somebody else was faster."""
     with transaction.atomic():
-        written = Job.objects.filter(pk=job_id, status=Status.QUEUED).update(
+        written = Job.objects.filter(pk=job_id, status=Status.QUEUED, deadline_at__lte=After()).update(
             status=Status.EXPIRED,
             parked_until=None,
             ended_at=After(),
@@ -94,7 +93,7 @@ def expire(*, job_id: UUID) -> bool:
             record(job_id=job_id, type="job.expired")
     if written:
         notify.ended(job_id=job_id, status=Status.EXPIRED)
-        lifecycle.expired(job_id)
+        lifecycle.expired(Job.objects.only("kind", "model", "run").get(pk=job_id))
     return bool(written)
 
 
@@ -128,8 +127,8 @@ def claimable(*, queue: str, most: int) -> int:
     """Claimable jobs in a queue, counted up to `most`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM jobs_job WHERE {CLAIMABLE} LIMIT %s) AS some",  # noqa: S608
-            [queue, most],
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM jobs_job WHERE {CLAIMABLE} LIMIT %s) AS capped",  # noqa: S608
+            [queue, queue, most],
         )
         return int(cursor.fetchone()[0])
 
