@@ -48,9 +48,8 @@ class KeysetChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         rows, newer, older = self._page(request)
         self.result_list = rows
-        # Shown nowhere, but the actions and the search form ask for it.
-        self.result_count = len(rows)
-        self.full_result_count = None
+        # Equal, or the header would offer to "show all".
+        self.result_count = self.full_result_count = len(rows)
         self.show_full_result_count = False
         self.show_admin_actions = bool(rows)
         self.can_show_all = self.multi_page = False

@@ -91,6 +91,7 @@ MIDDLEWARE = [
     *(["sightline_dashboard.csp.content_security_policy"] if _DASHBOARD else []),
 ]
 if _DASHBOARD:
+    FORMAT_MODULE_PATH = ["sightline_dashboard.formats"]
     UNFOLD = {
         "SITE_TITLE": "Sightline",
         "SITE_HEADER": "Sightline",
@@ -192,6 +193,15 @@ BACKOFF_S = env.number("SIGHTLINE_BACKOFF_S", 1.0, least=0.01, most=600)
 # Queued jobs at most: of one kind, and of one tenant in one kind.
 QUEUE_LIMIT = env.integer("SIGHTLINE_QUEUE_LIMIT", 100_000, least=1)
 TENANT_QUEUE_LIMIT = env.integer("SIGHTLINE_TENANT_QUEUE_LIMIT", 50_000, least=1)
+
+# --- engine supervision -----------------------------------------------------------------------------------------
+# A canary that often; three in a row without an answer in time, and without a generated token, mean that it hangs.
+CANARY_EVERY_S = env.number("SIGHTLINE_CANARY_EVERY_S", 2, least=0.1, most=600)
+CANARY_TIMEOUT_S = env.number("SIGHTLINE_CANARY_TIMEOUT_S", 10, least=0.1, most=600)
+# An engine that died more often than this within ten minutes is left alone for ten minutes.
+ENGINE_DEATHS = env.integer("SIGHTLINE_ENGINE_DEATHS", 10, least=1)
+# The longest pause before an engine or a worker that keeps dying is started again.
+RESTART_PAUSE_S = env.number("SIGHTLINE_RESTART_PAUSE_S", 60, least=0.1, most=3600)
 
 # --- media ------------------------------------------------------------------------------------------------------
 MAX_BODY_BYTES = env.integer("SIGHTLINE_MAX_BODY_BYTES", 64 * 2**20, least=1024)

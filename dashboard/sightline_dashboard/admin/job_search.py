@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from sightline import ids
 
-HELP = "job_… · kind: status: model: tenant: group: worker: queue: tag: · an image's pixel digest · a bare word is a tag"
+HELP = "job_…  kind:  status:  tenant:  tag:"
 
 _FIELDS = {
     "kind": "kind",

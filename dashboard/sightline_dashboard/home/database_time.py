@@ -9,6 +9,6 @@ from sightline import clock
 
 def database_now() -> datetime:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {clock.after_sql()}", [clock.after_param()])  # noqa: S608
+        cursor.execute(f"SELECT {clock.after_sql()}", [clock.after_param()])
         (value,) = cursor.fetchone()
     return clock.parse(value)

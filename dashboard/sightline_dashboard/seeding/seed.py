@@ -4,7 +4,7 @@ import random
 from datetime import datetime, timedelta
 
 from sightline.fleet import queues
-from sightline.fleet.models import EngineState, Group, Intake
+from sightline.fleet.models import EngineState, Group, Intake, Leader
 from sightline.jobs.models import Job
 from sightline.jobs.services.quarantine import block_media
 from sightline.jobs.status import AttemptOutcome, Status
@@ -65,6 +65,8 @@ FATES = (
     Fate(status=Status.QUARANTINED, troubles=(DIED, DIED)),
 )
 _RECENT = timedelta(seconds=40)
+_AHEAD = timedelta(hours=12)
+"""Heartbeats and leases lie ahead: nobody renews them, and the pages shall not turn red while somebody looks."""
 
 
 def seed(*, count: int, dice: random.Random) -> list[Job]:
@@ -97,13 +99,12 @@ def seed(*, count: int, dice: random.Random) -> list[Job]:
                 place=dice.choice(PLACES),
                 created=now - age,
                 dice=dice,
-                tags=dice.choice(([], [], ["nightly"], ["checkout", "canary"])),
             )
         )
     for job in jobs:
         if job.status == Status.QUARANTINED:
             block_media(job_id=job.pk, reason=DIED.message)
-    Job.objects.filter(status=Status.RUNNING).update(lease_until=now + timedelta(days=1))
+    Job.objects.filter(status=Status.RUNNING).update(lease_until=now + _AHEAD)
     return sorted(jobs, key=lambda job: job.pk)
 
 
@@ -130,7 +131,7 @@ def _fleet(now: datetime) -> None:
                 "restarts": 2 if place.gpu == "gpu1" else 0,
                 "detail": "restarted after the engine died" if place.gpu == "gpu1" else "",
                 "started_at": now - timedelta(hours=9),
-                "heartbeat_at": now,
+                "heartbeat_at": now + _AHEAD,
             },
         )
     Group.objects.update_or_create(
@@ -146,7 +147,10 @@ def _fleet(now: datetime) -> None:
             "restarts": 4,
             "detail": "exit code 1, next start in 16 s",
             "started_at": now - timedelta(minutes=3),
-            "heartbeat_at": now,
+            "heartbeat_at": now + _AHEAD,
         },
+    )
+    Leader.objects.update_or_create(
+        name="sweeper", defaults={"holder": f"sweeper@{HOST}", "lease_until": now + _AHEAD}
     )
     queues.pause(name="ocr.default", actor="admin:operator")

@@ -19,6 +19,7 @@ class Story:
     input: dict[str, Any]
     """As a client sends it; `images` is filled in."""
     reply: Reply
+    tags: tuple[str, ...] = ()
     params: dict[str, Any] = field(default_factory=dict)
 
 
@@ -39,6 +40,10 @@ def click() -> Story:
         + _call("computer_use", action="left_click", coordinate=picture.middle("Save"))
     )
     return Story(
+        tags=(
+            "desktop",
+            "save-dialog",
+        ),
         kind="gui",
         picture=picture,
         input={"tool": "computer_use", "instruction": "Save the file", "history": ["Closed the window"]},
@@ -55,6 +60,7 @@ def swipe() -> Story:
         coordinate2=picture.middle("Bluetooth", 999),
     )
     return Story(
+        tags=("phone",),
         kind="gui",
         picture=picture,
         input={"tool": "mobile_use", "instruction": "Scroll down to the storage settings", "history": []},
@@ -65,6 +71,7 @@ def swipe() -> Story:
 def typing() -> Story:
     text = _call("computer_use", action="type", text="1065.90")
     return Story(
+        tags=("desktop",),
         kind="gui",
         picture=pictures.window(),
         input={"tool": "computer_use", "instruction": "Enter the total of the invoice", "history": []},
@@ -76,19 +83,41 @@ def boxes() -> Story:
     picture = pictures.invoice()
     lines = [{"bbox_2d": picture.grid(text), "text_content": text} for text in picture.parts]
     text = "```json\n" + json.dumps(lines) + "\n```"
-    return Story(kind="ocr", picture=picture, input={"mode": "boxes"}, reply=_reply(text))
+    return Story(
+        tags=(
+            "invoices",
+            "boxes",
+        ),
+        kind="ocr",
+        picture=picture,
+        input={"mode": "boxes"},
+        reply=_reply(text),
+    )
 
 
 def plain_text() -> Story:
     picture = pictures.invoice()
-    return Story(kind="ocr", picture=picture, input={"mode": "text"}, reply=_reply("\n".join(picture.parts)))
+    return Story(
+        tags=("invoices",),
+        kind="ocr",
+        picture=picture,
+        input={"mode": "text"},
+        reply=_reply("\n".join(picture.parts)),
+    )
 
 
 def kie() -> Story:
     answer = json.dumps({"invoice_number": "4711", "total": "1065.90", "date": "2026-03-14"})
     fields = ["invoice_number", "total", "date"]
     return Story(
-        kind="ocr", picture=pictures.invoice(), input={"mode": "kie", "fields": fields}, reply=_reply(answer)
+        tags=(
+            "invoices",
+            "nightly",
+        ),
+        kind="ocr",
+        picture=pictures.invoice(),
+        input={"mode": "kie", "fields": fields},
+        reply=_reply(answer),
     )
 
 
@@ -98,24 +127,44 @@ def html() -> Story:
         "<tr><td>3 filters ND8</td><td>96.00</td></tr><tr><td>1 tripod</td><td>129.90</td></tr></table>"
         "<p>Total <b>EUR 1065.90</b></p>\n```"
     )
-    return Story(kind="ocr", picture=pictures.invoice(), input={"mode": "html"}, reply=_reply(text))
+    return Story(
+        tags=(
+            "invoices",
+            "html",
+        ),
+        kind="ocr",
+        picture=pictures.invoice(),
+        input={"mode": "html"},
+        reply=_reply(text),
+    )
 
 
 def markdown() -> Story:
     text = "# Invoice 4711\n\n| Item | EUR |\n|---|---|\n| 12 lenses 50 mm | 840.00 |\n| 3 filters ND8 | 96.00 |\n"
-    return Story(kind="ocr", picture=pictures.invoice(), input={"mode": "markdown"}, reply=_reply(text))
+    return Story(
+        tags=("invoices",),
+        kind="ocr",
+        picture=pictures.invoice(),
+        input={"mode": "markdown"},
+        reply=_reply(text),
+    )
 
 
 def looping() -> Story:
     text = "Invoice 4711\n" + "840.00 " * 400
     return Story(
-        kind="ocr", picture=pictures.invoice(), input={"mode": "text"}, reply=_reply(text, "repetition")
+        tags=("invoices",),
+        kind="ocr",
+        picture=pictures.invoice(),
+        input={"mode": "text"},
+        reply=_reply(text, "repetition"),
     )
 
 
 def chat() -> Story:
     text = "Wednesday is the busiest day: its bar is the tallest. Friday is the quietest."
     return Story(
+        tags=("weekly-report",),
         kind="chat",
         picture=pictures.chart(),
         input={"prompt": "On which weekday do most jobs arrive, and on which the fewest?"},

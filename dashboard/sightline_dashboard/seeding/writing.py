@@ -3,6 +3,7 @@
 The rows are written directly: the services would date everything now. What a job went through is in `Fate`.
 """
 
+import hashlib
 import random
 import uuid
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from sightline.celery import queue_name
 from sightline.jobs.models import Attempt, Job, JobEvent
-from sightline.jobs.status import TERMINAL, AttemptOutcome, Status
+from sightline.jobs.status import AttemptOutcome, Status
 from sightline.kinds import registry
 from sightline.kinds.contract import Image, Outcome, StoredImage
 from sightline.media import services
@@ -85,7 +86,6 @@ def write(
     place: Place,
     created: datetime,
     dice: random.Random,
-    tags: list[str],
 ) -> Job:
     """Create the job with its media, attempts and events."""
     media = services.ingest(tenant=tenant, data=story.picture.png, filename=story.picture.name)
@@ -98,7 +98,7 @@ def write(
         input=bound,
         params=story.params,
         images=[media.pixel_sha256],
-        tags=tags,
+        tags=[*story.tags],
         retention_s=7 * 86400,
         status=fate.status,
         queue=queue_name(story.kind, "default"),
@@ -108,8 +108,9 @@ def write(
     worker = f"{story.kind}-{place.gpu}@{place.host}"
     rows = _Rows(job=job, worker=worker, place=place, at=created, dice=dice)
     rows.event("job.queued")
-    for trouble in fate.troubles:
-        rows.failed(trouble, last=fate.status in TERMINAL and trouble is fate.troubles[-1])
+    fatal = len(fate.troubles) if fate.status in (Status.FAILED, Status.QUARANTINED) else 0
+    for number, trouble in enumerate(fate.troubles, start=1):
+        rows.failed(trouble, last=number == fatal)
     if fate.status is Status.RUNNING:
         rows.claimed()
     elif fate.status in (Status.SUCCEEDED, Status.INCOMPLETE):
@@ -166,7 +167,7 @@ class _Rows:
         attempt.outcome, attempt.ended_at, attempt.phase = trouble.outcome, self.at, trouble.phase
         attempt.error_code, attempt.error_type = trouble.code, trouble.error_type
         attempt.message, attempt.frames = trouble.message, list(trouble.frames)
-        attempt.fingerprint = f"{abs(hash((trouble.code, trouble.message))) & 0xFFFFFFFFFFFFFFFF:016x}"
+        attempt.fingerprint = hashlib.sha256(trouble.message.encode()).hexdigest()[:16]
         job = self.job
         if trouble.outcome is AttemptOutcome.CRASH:
             job.crashes += 1
