@@ -1,4 +1,7 @@
-"""One run of the whole platform in the foreground: checks, preparation, programs, until it is told to stop."""
+"""One run of the whole platform in the foreground: checks, preparation, programs, until it is told to stop.
+
+Import it once Django is set up.
+"""
 
 import threading
 import time
@@ -7,7 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import click
+import httpx
+from django.conf import settings
+from django.core.checks import ERROR, run_checks
+from django.db import connections
 
+from sightline import installation
+from sightline.cli.django_setup import database
 from sightline.cli.ports import require_free
 from sightline.cli.programs import FLOWER_USER, Choices, programs
 from sightline.cli.screen import Screen
@@ -44,11 +53,6 @@ def run(
 
     `then` is called in a thread once an engine serves; a number that it returns ends the run with it.
     """
-    import django
-
-    django.setup()
-    from django.conf import settings
-
     stop, hurry = stop_events()
     stop_with_make(stop)
     with ExitStack() as stack:
@@ -96,12 +100,6 @@ def run(
 
 def _prepare(screen: Screen) -> str:
     """Settings checked, tables and static files there; this machine's key."""
-    from django.core.checks import ERROR, run_checks
-    from django.db import connections
-
-    from sightline import installation
-    from sightline.cli.django_setup import database
-
     bad = [message for message in run_checks() if message.level >= ERROR]
     if bad:
         lines = "\n".join(
@@ -176,8 +174,6 @@ class _Guide(threading.Thread):
         self._running.stop.set()
 
     def _wait_for_web(self) -> bool:
-        import httpx
-
         running, until = self._running, time.monotonic() + WEB_READY_S
         while not running.stop.wait(_LOOK_S):
             running.screen.progress("Starting the web")
@@ -211,11 +207,6 @@ class _Guide(threading.Thread):
         return False
 
     def _show_addresses(self) -> None:
-        from django.conf import settings
-        from django.db import connections
-
-        from sightline import installation
-
         operator = installation.operator()
         connections.close_all()
         url, flower = self._running.url, f"http://{_shown(settings.HOST)}:{self._choices.flower_port}"

@@ -13,6 +13,9 @@ import click
 @click.option("-v", "--verbose", is_flag=True, help="Show the engine's and Redis's whole output, too.")
 def up(twin: bool, twin_options: tuple[str, ...], verbose: bool) -> None:
     """Start Redis, web, sweeper, Flower and a group per GPU (or one on the CPU), until Ctrl-C."""
+    import django
+
+    django.setup()
     from sightline.cli.platform_run import run
 
     sys.exit(run(twin=twin, twin_options=twin_options, verbose=verbose))
