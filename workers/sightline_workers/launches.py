@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+import click
 from django.conf import settings
 
 from sightline_workers.engine_process import Launch, free_port
@@ -16,9 +17,13 @@ _SECRETS = ("SIGHTLINE_SECRET_KEY", "SIGHTLINE_DATABASE_URL", "SIGHTLINE_REDIS_U
 
 def vllm_process(*, tag: str, seats: Mapping[str, int], gpus: Sequence[str]) -> Launch:
     """vLLM's server for a model tag, as SIGHTLINE_MODELS describes it."""
-    from sightline_workers.engines.vllm_server import launch_plan, parse_models
+    from sightline_workers.engines.model_spec import ModelSpecError, parse_models
+    from sightline_workers.engines.vllm_server import launch_plan
 
-    spec = parse_models(settings.MODELS)[tag]
+    try:
+        spec = parse_models(settings.MODELS)[tag]
+    except ModelSpecError as error:
+        raise click.ClickException(f"SIGHTLINE_MODELS: {error}") from error
     plan = launch_plan(spec, gpus=tuple(gpus), port=free_port(), seats=sum(seats.values()) + 1)
     return Launch(
         argv=plan.argv,
