@@ -15,6 +15,7 @@ TITLES: dict[Task, str] = {
     "sign": "chat: what does the page say?",
     "look": "chat: how many buttons, what colour, is there a …?",
     "talk": "chat without a picture",
+    "echo": "chat: repeat what was said",
 }
 
 
@@ -56,6 +57,8 @@ def _domain(task: Task, level: int) -> str:
             f", {window.missing:.0%} of the wanted ones absent" if task == "gui" and window.missing else ""
         )
         return f"{window.buttons[0]}–{window.buttons[1]} buttons {place}, {sizes} px{missing}"
+    if task == "echo":
+        return f"up to {6 + 6 * level} characters"
     return f"{len(TALK)} openings of small talk, learnt by heart"
 
 

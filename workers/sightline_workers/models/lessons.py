@@ -15,12 +15,13 @@ from sightline.kinds.gui import prompt as gui
 from sightline.kinds.ocr import prompt as ocr
 
 from . import pages, windows
-from .drawing import Element, Scene
+from .drawing import Element, Scene, words
 
-Task = Literal["ocr", "gui", "sign", "look", "talk"]
-"""ocr and gui as the platform asks them; chat about a page, about a window, and without a picture."""
+Task = Literal["ocr", "gui", "sign", "look", "talk", "echo"]
+"""ocr and gui as the platform asks them; chat about a page, about a window, and without a picture; and repeating
+what one is told, which costs next to nothing and teaches gui to copy a label from the instruction."""
 
-TASKS: tuple[Task, ...] = ("ocr", "gui", "sign", "look", "talk")
+TASKS: tuple[Task, ...] = ("ocr", "gui", "sign", "look", "talk", "echo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +107,19 @@ def _talk(rng: random.Random, level: int, shared: random.Random) -> Sample:
     return Sample(scene=None, messages=chat.messages(prompt=asked), answer=TALK[question])
 
 
+def _echo(rng: random.Random, level: int, shared: random.Random) -> Sample:
+    said = words.label(rng, 8) if rng.random() < 0.5 else words.line(rng, words.PRINTED, 1, 6 + 6 * level)
+    wording = rng.choice(("Repeat {}", "Say {}", "Please repeat {}", "Repeat this: {}"))
+    return Sample(scene=None, messages=chat.messages(prompt=wording.format(said)), answer=said)
+
+
 DRAW: dict[Task, Callable[[random.Random, int, random.Random], Sample]] = {
     "ocr": _ocr,
     "gui": _gui,
     "sign": _sign,
     "look": _look,
     "talk": _talk,
+    "echo": _echo,
 }
 
 LEVELS: dict[Task, int] = {
@@ -120,6 +128,7 @@ LEVELS: dict[Task, int] = {
     "sign": len(pages.LEVELS),
     "look": len(windows.LEVELS),
     "talk": 1,
+    "echo": 2,
 }
 """How many levels each task has."""
 

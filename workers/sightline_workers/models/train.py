@@ -24,7 +24,7 @@ from .plot import plot
 from .release import release
 from .training import RATE, WARM, Training
 
-SIZES = {"ocr": 48, "gui": 32, "sign": 48, "look": 32, "talk": 32}
+SIZES = {"ocr": 48, "gui": 32, "sign": 48, "look": 32, "talk": 32, "echo": 64}
 """Samples a batch."""
 
 
