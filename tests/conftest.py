@@ -4,6 +4,7 @@
 that this file starts in a folder of its own. Both servers start when the first test asks for them.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -18,6 +19,14 @@ from support.redis_server import RedisServer
 
 HOME = Path(tempfile.mkdtemp(prefix="sightline-tests-"))
 """Stands for `SIGHTLINE_HOME`. Short: the sockets below it must fit into 107 bytes."""
+_NEED = "--database=postgres needs `initdb` and `postgres` on the PATH or below /usr/lib/postgresql"
+
+
+def _database_asked_for() -> str:
+    """Read early: the conftests below import models, and models need settings, before pytest has its options."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--database", default="sqlite")
+    return str(parser.parse_known_args(sys.argv[1:])[0].database)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,47 +39,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Point the settings at the throw-away folder before anything imports them."""
+    if config.getoption("database") != DATABASE:
+        raise pytest.UsageError("give --database on the command line, it is needed before the configuration")
+    if POSTGRES is None:
+        return
+    if POSTGRES.available():
+        POSTGRES.start()
+    elif os.environ.get("CI") == "true":
+        raise pytest.UsageError(_NEED)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if POSTGRES is not None:
+        POSTGRES.stop()
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if POSTGRES is not None and not POSTGRES.available():
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=_NEED))
+
+
+DATABASE = _database_asked_for()
+POSTGRES = PostgreSQLServer() if DATABASE == "postgres" else None
+
+
+def _prepare_settings() -> None:
+    """Point the settings at the throw-away folder before anything reads them."""
     for name in [name for name in os.environ if name.startswith("SIGHTLINE_")]:
         del os.environ[name]
     os.environ["DJANGO_SETTINGS_MODULE"] = "sightline.settings"
     os.environ["SIGHTLINE_HOME"] = str(HOME)
     os.environ["SIGHTLINE_REDIS_URL"] = f"unix://{HOME / 'redis' / 'redis.sock'}"
-    if config.getoption("database") == "postgres":
-        if not PostgreSQLServer.available():
-            need = (
-                "--database=postgres needs `initdb` and `postgres` on the PATH or below /usr/lib/postgresql"
-            )
-            if os.environ.get("CI") == "true":
-                raise pytest.UsageError(need)
-            config.stash[_NEED] = need
-        else:
-            server = PostgreSQLServer()
-            config.stash[_POSTGRES] = server
-            server.start()
-            os.environ["SIGHTLINE_DATABASE_URL"] = server.url("sightline")
-            os.environ["SIGHTLINE_DATABASE_POOL"] = "64"
+    if POSTGRES is not None:
+        os.environ["SIGHTLINE_DATABASE_URL"] = POSTGRES.url("sightline")
+        os.environ["SIGHTLINE_DATABASE_POOL"] = "64"
     import django
 
     django.setup()
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    server = config.stash.get(_POSTGRES, None)
-    if server is not None:
-        server.stop()
-    shutil.rmtree(HOME, ignore_errors=True)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    need = config.stash.get(_NEED, None)
-    if need is not None:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason=need))
-
-
-_POSTGRES = pytest.StashKey[PostgreSQLServer]()
-_NEED = pytest.StashKey[str]()
+_prepare_settings()
 
 
 @pytest.fixture(scope="session")
@@ -84,15 +94,17 @@ def django_db_modify_db_settings() -> None:
 
 
 @pytest.fixture(scope="session")
-def database_kind(request: pytest.FixtureRequest) -> str:
+def database_kind() -> str:
     """`sqlite` or `postgres`."""
-    return str(request.config.getoption("database"))
+    return DATABASE
 
 
 @pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest) -> PostgreSQLServer:
+def postgres_server() -> PostgreSQLServer:
     """The PostgreSQL server of this run; only with `--database=postgres`."""
-    return request.config.stash[_POSTGRES]
+    if POSTGRES is None:
+        pytest.skip("needs --database=postgres")
+    return POSTGRES
 
 
 @pytest.fixture(scope="session")
@@ -136,34 +148,30 @@ def _migrate(environment: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def _template(request: pytest.FixtureRequest) -> dict[str, str]:
+def _template() -> dict[str, str]:
     """A migrated database that is only ever copied, and what names it."""
     home = HOME / "template"
     environment = {**os.environ, "SIGHTLINE_HOME": str(home)}
-    if request.config.getoption("database") == "postgres":
-        server = request.config.stash[_POSTGRES]
-        server.execute("CREATE DATABASE sightline_template")
-        environment["SIGHTLINE_DATABASE_URL"] = server.url("sightline_template")
+    if POSTGRES is not None:
+        POSTGRES.execute("CREATE DATABASE sightline_template")
+        environment["SIGHTLINE_DATABASE_URL"] = POSTGRES.url("sightline_template")
     _migrate(environment)
     return environment
 
 
 @pytest.fixture
-def sightline_env(
-    request: pytest.FixtureRequest, _template: dict[str, str], redis_server: RedisServer
-) -> Iterator[dict[str, str]]:
+def sightline_env(_template: dict[str, str], redis_server: RedisServer) -> Iterator[dict[str, str]]:
     """The environment for processes of the platform: a folder, a migrated database and a Redis, all fresh."""
     redis_server.flush()
     home = Path(tempfile.mkdtemp(prefix="sightline-home-"))
     environment = {**os.environ, "SIGHTLINE_HOME": str(home), "SIGHTLINE_REDIS_URL": redis_server.url}
-    if request.config.getoption("database") == "postgres":
-        server = request.config.stash[_POSTGRES]
+    if POSTGRES is not None:
         name = f"sightline_{home.name.rpartition('-')[2].lower()}_{os.getpid()}"
-        server.execute(f'CREATE DATABASE "{name}" TEMPLATE sightline_template STRATEGY file_copy')
-        environment["SIGHTLINE_DATABASE_URL"] = server.url(name)
+        POSTGRES.execute(f'CREATE DATABASE "{name}" TEMPLATE sightline_template STRATEGY file_copy')
+        environment["SIGHTLINE_DATABASE_URL"] = POSTGRES.url(name)
         environment["SIGHTLINE_DATABASE_POOL"] = "8"
         yield environment
-        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        POSTGRES.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     else:
         file = home / "sightline.sqlite3"
         shutil.copyfile(Path(_template["SIGHTLINE_HOME"]) / "sightline.sqlite3", file)

@@ -20,18 +20,27 @@ class After(Func):
         super().__init__(**extra)
         self.seconds = float(seconds)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
         return "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)", [f"{self.seconds:+.3f} seconds"]
 
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
-        return "(clock_timestamp() + %s * interval '1 second')", [self.seconds]
+    def as_sql(
+        self,
+        compiler: Any,
+        connection: Any,
+        function: str | None = None,
+        template: str | None = None,
+        arg_joiner: str | None = None,
+        **extra_context: Any,
+    ) -> Any:
+        # Not clock_timestamp(), which is volatile: no index could be searched with it.
+        return "(statement_timestamp() + %s * interval '1 second')", [self.seconds]
 
 
 def after_sql() -> str:
     """The same for raw statements; its one parameter comes from `after_param`."""
     if connection.vendor == "sqlite":
         return "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)"
-    return "(clock_timestamp() + %s * interval '1 second')"
+    return "(statement_timestamp() + %s * interval '1 second')"
 
 
 def after_param(seconds: float = 0.0) -> str | float:
@@ -40,6 +49,5 @@ def after_param(seconds: float = 0.0) -> str | float:
 
 def parse(value: Any) -> datetime:
     """What a raw statement returns for a time column: a text on SQLite, an aware datetime on PostgreSQL."""
-    if not isinstance(value, datetime):
-        value = datetime.fromisoformat(value)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

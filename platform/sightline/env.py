@@ -30,7 +30,9 @@ def _read(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
     try:
         return parse(raw)
     except (ValueError, TypeError):
-        _refuse(name, f"{raw!r} is not {expected}.", f"Set {name} to {expected}, or unset it for {default!r}.")
+        _refuse(
+            name, f"{raw!r} is not {expected}.", f"Set {name} to {expected}, or unset it for {default!r}."
+        )
         return default
 
 
@@ -39,7 +41,16 @@ def text(name: str, default: str = "") -> str:
 
 
 def boolean(name: str, default: bool) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    words = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
 
     def parse(raw: str) -> bool:
         if raw.lower() not in words:
@@ -82,7 +93,10 @@ def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 def words(name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     return _read(
-        name, default, lambda raw: tuple(w.strip() for w in raw.split(",") if w.strip()), "words between commas"
+        name,
+        default,
+        lambda raw: tuple(w.strip() for w in raw.split(",") if w.strip()),
+        "words between commas",
     )
 
 
@@ -92,13 +106,16 @@ def path(name: str, default: Path) -> Path:
 
 def secret(name: str) -> str:
     """The value of NAME, or the content of the file that NAME_FILE names (Docker and Kubernetes secrets)."""
+    known.add(name)
     file = text(f"{name}_FILE")
     if not file:
         return text(name)
     try:
         return Path(file).read_text().strip()
     except OSError as error:
-        _refuse(f"{name}_FILE", f"cannot read {file} ({error.strerror}).", "Name a file that this user can read.")
+        _refuse(
+            f"{name}_FILE", f"cannot read {file} ({error.strerror}).", "Name a file that this user can read."
+        )
         return ""
 
 
@@ -115,5 +132,7 @@ def mapping(name: str, default: dict[str, Any]) -> dict[str, Any]:
     try:
         return _read(name, default, parse, "a JSON object, or the path of a file with one")
     except OSError as error:
-        _refuse(name, f"cannot read it ({error.strerror}).", "Give a JSON object or the path of a readable file.")
+        _refuse(
+            name, f"cannot read it ({error.strerror}).", "Give a JSON object or the path of a readable file."
+        )
         return default

@@ -63,13 +63,16 @@ breaker = Breaker()
 
 @cache
 def client() -> redis.Redis:
-    """The process's client: a connection pool, bounded time-outs, no retry that would double them."""
+    """The process's client: a connection pool, bounded time-outs, no retry that would double them.
+
+    A lost connection is made anew once; a time-out is not waited for twice.
+    """
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=settings.REDIS_TIMEOUT_S,
         socket_connect_timeout=settings.REDIS_TIMEOUT_S,
         health_check_interval=10,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         decode_responses=True,
     )
 

@@ -11,7 +11,9 @@ def lead(*, name: str, holder: str, lease_s: float) -> bool:
     kept = Leader.objects.filter(name=name, holder=holder).update(lease_until=After(lease_s))
     if kept:
         return True
-    if Leader.objects.filter(name=name, lease_until__lt=After()).update(holder=holder, lease_until=After(lease_s)):
+    if Leader.objects.filter(name=name, lease_until__lt=After()).update(
+        holder=holder, lease_until=After(lease_s)
+    ):
         return True
     if Leader.objects.filter(name=name).exists():
         return False

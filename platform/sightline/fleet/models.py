@@ -40,8 +40,12 @@ class Group(models.Model):
     engine_url = models.CharField(max_length=300, blank=True)
     state = models.CharField(max_length=12, choices=EngineState, default=EngineState.STARTING)
     intake = models.CharField(max_length=10, choices=Intake, default=Intake.CLOSED)
-    drained_at = models.DateTimeField(null=True, blank=True, help_text="Set by an operator: takes no new jobs")
-    probation = models.BooleanField(default=False, help_text="Its engine died with jobs aboard: suspects first")
+    drained_at = models.DateTimeField(
+        null=True, blank=True, help_text="Set by an operator: takes no new jobs"
+    )
+    probation = models.BooleanField(
+        default=False, help_text="Its engine died with jobs aboard: suspects first"
+    )
     seats = models.JSONField(default=dict, help_text="Seats by kind")
     kv_tokens = models.PositiveBigIntegerField(null=True, blank=True, help_text="KV cache capacity in tokens")
     max_model_len = models.PositiveIntegerField(null=True, blank=True)

@@ -11,7 +11,9 @@ class Job(models.Model):
     """One request and what became of it. The row is the outbox, the queue entry and the result."""
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.PROTECT, related_name="jobs", db_index=False)
+    tenant = models.ForeignKey(
+        "tenants.Tenant", on_delete=models.PROTECT, related_name="jobs", db_index=False
+    )
     api_key = models.ForeignKey("tenants.ApiKey", null=True, on_delete=models.SET_NULL, db_index=False)
 
     # What is asked
@@ -67,7 +69,9 @@ class Job(models.Model):
             models.Index(fields=["lease_until"], name="job_lease", condition=Q(status="running")),
             models.Index(fields=["group"], name="job_aboard", condition=Q(status="running")),
             models.Index(
-                fields=["deadline_at"], name="job_deadline", condition=Q(status="queued", deadline_at__isnull=False)
+                fields=["deadline_at"],
+                name="job_deadline",
+                condition=Q(status="queued", deadline_at__isnull=False),
             ),
             models.Index(fields=["tenant", "queue"], name="job_tenant_queued", condition=Q(status="queued")),
             models.Index(fields=["tenant", "id"], name="job_tenant_id"),
@@ -106,7 +110,9 @@ class Attempt(models.Model):
     ended_at = models.DateTimeField(null=True)
     timings = models.JSONField(null=True, help_text="Milliseconds: prepare, ttft, decode, total")
     usage = models.JSONField(null=True)
-    phase = models.CharField(max_length=20, blank=True, help_text="Where it failed: prepare, engine, parse, finish")
+    phase = models.CharField(
+        max_length=20, blank=True, help_text="Where it failed: prepare, engine, parse, finish"
+    )
     error_type = models.CharField(max_length=100, blank=True)
     error_code = models.CharField(max_length=50, blank=True)
     message = models.TextField(blank=True)
@@ -117,7 +123,9 @@ class Attempt(models.Model):
         ordering = ["job", "run"]
         constraints = [models.UniqueConstraint(fields=["job", "run"], name="attempt_run")]
         indexes = [
-            models.Index(fields=["fingerprint", "-id"], name="attempt_fingerprint", condition=~Q(fingerprint="")),
+            models.Index(
+                fields=["fingerprint", "-id"], name="attempt_fingerprint", condition=~Q(fingerprint="")
+            ),
         ]
 
     def __str__(self) -> str:

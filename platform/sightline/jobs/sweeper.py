@@ -6,12 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from sightline.fleet import leader, queues
 from sightline.jobs.services import sweep
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -24,20 +26,20 @@ NAME = "sweeper"
 def run(stop: threading.Event) -> None:
     """Sweep every second while leading, until `stop` is set."""
     holder = f"{socket.gethostname()}:{os.getpid()}"
-    retained = 0.0
+    retained = -RETENTION_EVERY_S
     while not stop.is_set():
         began = time.monotonic()
         try:
             if leader.lead(name=NAME, holder=holder, lease_s=LEASE_S):
                 sweep_once()
-                if began - retained > RETENTION_EVERY_S:
+                # A full batch means that there is more: go on next second.
+                if began - retained >= RETENTION_EVERY_S and _step(sweep.apply_retention) != sweep.BATCH:
                     retained = began
-                    _step(sweep.apply_retention)
-        except DatabaseError as error:
+        except Error as error:
             log.warning("event=sweep_failed reason=%r", str(error))
             connection.close()
         stop.wait(max(0.0, EVERY_S - (time.monotonic() - began)))
-    leader.resign(name=NAME, holder=holder)
+    _step(lambda: leader.resign(name=NAME, holder=holder))
 
 
 def sweep_once() -> None:
@@ -48,9 +50,10 @@ def sweep_once() -> None:
     _step(lambda: sweep.top_up(queues=queues.names()))
 
 
-def _step(verb: Callable[[], Any]) -> None:
+def _step(verb: Callable[[], T]) -> T | None:
     try:
-        verb()
-    except DatabaseError as error:
+        return verb()
+    except Error as error:
         log.warning("event=sweep_step_failed reason=%r", str(error))
         connection.close()
+        return None

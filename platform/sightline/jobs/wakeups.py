@@ -28,4 +28,4 @@ def _send(queue: str, count: int) -> None:
 
 def waiting(*, queue: str) -> int:
     """Wake-ups that wait in a queue. `RedisAway` when nobody can tell."""
-    return int(call(lambda redis: redis.llen(queue)))  # type: ignore[arg-type]
+    return int(call(lambda redis: redis.llen(queue)))

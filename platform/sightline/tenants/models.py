@@ -12,7 +12,9 @@ class Tenant(models.Model):
     name = models.SlugField(max_length=64, unique=True)
     weight = models.PositiveIntegerField(default=1, help_text="Share of a queue relative to other tenants.")
     max_queued = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Jobs waiting per kind at most; empty for SIGHTLINE_TENANT_QUEUE_LIMIT."
+        null=True,
+        blank=True,
+        help_text="Jobs waiting per kind at most; empty for SIGHTLINE_TENANT_QUEUE_LIMIT.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -28,8 +30,12 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=16)
     sha256 = models.CharField(max_length=64, unique=True, editable=False)
-    kinds = models.JSONField(default=list, blank=True, help_text="Kinds that the key may submit; empty for all.")
-    scopes = models.JSONField(default=list, blank=True, help_text="submit, read, admin; empty for submit and read.")
+    kinds = models.JSONField(
+        default=list, blank=True, help_text="Kinds that the key may submit; empty for all."
+    )
+    scopes = models.JSONField(
+        default=list, blank=True, help_text="submit, read, admin; empty for submit and read."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

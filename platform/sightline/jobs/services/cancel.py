@@ -1,5 +1,7 @@
 """Cancel a job: it ends at once in the database, and the abort is on its way to the engine."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from sightline.clock import After
@@ -33,7 +35,11 @@ def cancel(*, job: Job, actor: str) -> bool:
             )
         record(job_id=row.pk, type="job.cancelled", run=row.run, actor=actor)
     lifecycle.cancelled(job, actor=actor)
-    if running:
-        notify.abort(job_id=row.pk)
-    notify.ended(job_id=row.pk, status=Status.CANCELLED)
+    transaction.on_commit(lambda: _tell(row.pk, running))
     return running
+
+
+def _tell(job_id: UUID, running: bool) -> None:
+    if running:
+        notify.abort(job_id=job_id)
+    notify.ended(job_id=job_id, status=Status.CANCELLED)

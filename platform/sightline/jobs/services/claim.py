@@ -19,10 +19,11 @@ _COLUMNS = (
     " fence, created_at, claimed_at, deadline_at"
 )
 
-# The one definition of *claimable*; `waiting.py` counts with the same text.
+# The one definition of *claimable*; the sweeper counts with the same text. It takes the queue's name twice: asked
+# of the outer row, the pause would be looked up per row and could cost the plan its index order.
 CLAIMABLE = (
     "queue = %s AND status = 'queued' AND parked_until IS NULL"
-    " AND NOT EXISTS (SELECT 1 FROM fleet_queue q WHERE q.name = jobs_job.queue AND q.paused_at IS NOT NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM fleet_queue q WHERE q.name = %s AND q.paused_at IS NOT NULL)"
 )
 
 
@@ -54,7 +55,7 @@ def claim(*, queue: str, claimant: Claimant, celery_task_id: str = "") -> Claim 
 
 def _take(queue: str, claimant: Claimant) -> tuple[Any, ...] | None:
     postgres = connection.vendor == "postgresql"
-    conditions, params = CLAIMABLE, [queue]
+    conditions, params = CLAIMABLE, [queue, queue]
     with connection.cursor() as cursor:
         if claimant.group:
             alone = queue.startswith("probation.")
@@ -64,9 +65,8 @@ def _take(queue: str, claimant: Claimant) -> tuple[Any, ...] | None:
             conditions += " AND EXISTS (SELECT 1 FROM fleet_group g WHERE g.id = %s AND g.intake = %s)"
             params += [claimant.group, Intake.PROBATION if alone else Intake.OPEN]
             if alone:
-                conditions += (
-                    " AND NOT EXISTS (SELECT 1 FROM jobs_job r WHERE r.status = 'running' AND r.\"group\" = %s)"
-                )
+                aboard = "SELECT 1 FROM jobs_job r WHERE r.status = 'running' AND r.\"group\" = %s"
+                conditions += f" AND NOT EXISTS ({aboard})"
                 params += [claimant.group]
         now, lock = clock.after_sql(), " FOR UPDATE OF jobs_job SKIP LOCKED" if postgres else ""
         cursor.execute(
@@ -102,7 +102,17 @@ def _claim(row: tuple[Any, ...], claimant: Claimant) -> Claim:
         group=claimant.group,
         **{
             name: values[name]
-            for name in ("kind", "model", "queue", "run", "tries", "crashes", "solo_kills", "max_attempts", "fence")
+            for name in (
+                "kind",
+                "model",
+                "queue",
+                "run",
+                "tries",
+                "crashes",
+                "solo_kills",
+                "max_attempts",
+                "fence",
+            )
         },
     )
 
@@ -112,4 +122,5 @@ def _uuid(value: Any) -> UUID:
 
 
 def _json(value: Any) -> dict[str, Any]:
-    return json.loads(value) if isinstance(value, str) else value
+    parsed: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
+    return parsed

@@ -16,6 +16,7 @@ from sightline.jobs.models import Attempt, Job
 from sightline.jobs.services.events import record
 from sightline.jobs.services.quarantine import block_media
 from sightline.jobs.status import AttemptOutcome, Status
+from sightline.jobs.storable import storable
 from sightline.telemetry import lifecycle
 
 SOLO_KILLS = 2
@@ -29,7 +30,8 @@ _LAPSES_TO_SUSPECT = 3
 def backoff_s(tries: int) -> float:
     """Exponential with jitter: half to one and a half times `BACKOFF_S` doubled for each try, a minute at most."""
     jitter = random.uniform(0.5, 1.5)  # noqa: S311
-    return min(_LONGEST_BACKOFF_S, settings.BACKOFF_S * 2 ** max(0, tries - 1)) * jitter
+    doubled: float = settings.BACKOFF_S * 2.0 ** max(0, tries - 1)
+    return min(_LONGEST_BACKOFF_S, doubled * jitter)
 
 
 def fingerprint(failure: Failure) -> str:
@@ -49,30 +51,34 @@ def fail(*, claim: Claim, failure: Failure, lapsed: bool = False) -> Status | No
     status: Status = change["status"]
     mark = fingerprint(failure)
     with transaction.atomic():
-        written = Job.objects.filter(pk=claim.job_id, fence=claim.fence, status=Status.RUNNING).update(
-            lease_until=None, **change
-        )
-        if not written:
+        held = Job.objects.filter(pk=claim.job_id, fence=claim.fence, status=Status.RUNNING)
+        if lapsed:  # a late renewal may have saved the lease since the sweeper read the row
+            held = held.filter(lease_until__lt=After())
+        if not held.update(lease_until=None, **change):
             return None
         Attempt.objects.filter(job_id=claim.job_id, run=claim.run).update(
             outcome=failure.outcome,
             ended_at=After(),
             timings=failure.timings or None,
-            phase=failure.phase,
-            error_type=failure.error_type,
-            error_code=failure.code,
-            message=failure.message[:4000],
-            frames=list(failure.frames),
+            phase=failure.phase[:20],
+            error_type=failure.error_type[:100],
+            error_code=failure.code[:50],
+            message=storable(failure.message[:4000]),
+            frames=storable(list(failure.frames)),
             fingerprint="" if failure.outcome is AttemptOutcome.RELEASED else mark,
         )
         if status is Status.QUEUED:
             record(
-                job_id=claim.job_id, type="job.attempt_failed", run=claim.run, code=failure.code, outcome=failure.outcome
+                job_id=claim.job_id,
+                type="job.attempt_failed",
+                run=claim.run,
+                code=failure.code,
+                outcome=failure.outcome,
             )
         else:
             record(job_id=claim.job_id, type=f"job.{status}", run=claim.run, code=failure.code)
             if status is Status.QUARANTINED:
-                block_media(job_id=claim.job_id, reason=failure.message[:300])
+                block_media(job_id=claim.job_id, reason=storable(failure.message[:300]))
     lifecycle.failed(claim, failure, status=status)
     if status is not Status.QUEUED:
         notify.ended(job_id=claim.job_id, status=status)
@@ -102,7 +108,8 @@ def _decide(claim: Claim, failure: Failure, lapsed: bool) -> dict[str, Any]:
 
 def _crashed(claim: Claim, failure: Failure, lapsed: bool) -> dict[str, Any]:
     crashes = claim.crashes + 1
-    solo_kills = claim.solo_kills + (1 if claim.suspect else 0)
+    # A lapse says that the worker died, not the engine: an unlucky suspect is not quarantined for it.
+    solo_kills = claim.solo_kills + (1 if claim.suspect and not lapsed else 0)
     counters = {"crashes": crashes, "solo_kills": solo_kills}
     if solo_kills >= SOLO_KILLS:
         return {**counters, **_ended(Status.QUARANTINED, failure)}
@@ -119,7 +126,7 @@ def _ended(status: Status, failure: Failure) -> dict[str, Any]:
         "ended_at": After(),
         "error": {
             "code": failure.code,
-            "message": failure.message,
+            "message": storable(failure.message[:4000]),
             "retryable": failure.outcome is not AttemptOutcome.PERMANENT,
         },
     }

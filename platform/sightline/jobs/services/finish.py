@@ -8,6 +8,7 @@ from sightline.jobs.claims import Claim, Result
 from sightline.jobs.models import Attempt, Job
 from sightline.jobs.services.events import record
 from sightline.jobs.status import AttemptOutcome, Status
+from sightline.jobs.storable import storable
 from sightline.telemetry import lifecycle
 
 
@@ -19,8 +20,8 @@ def finish(*, claim: Claim, result: Result) -> bool:
     with transaction.atomic():
         written = Job.objects.filter(pk=claim.job_id, fence=claim.fence, status=Status.RUNNING).update(
             status=status,
-            output=result.output,
-            finish_reason=result.finish_reason,
+            output=storable(result.output),
+            finish_reason=result.finish_reason[:20],
             served_from="engine",
             usage=result.usage,
             timings=timings,

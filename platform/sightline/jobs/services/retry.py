@@ -40,6 +40,6 @@ def retry(*, job: Job, actor: str) -> Job:
             raise Conflict(f"A job that is {job.status} cannot be retried.")
         record(job_id=job.pk, type="job.queued", run=job.run, actor=actor, retried=True)
     lifecycle.retried(job, actor=actor)
-    wakeups.publish(queue=queue)
+    transaction.on_commit(lambda: wakeups.publish(queue=queue))
     job.refresh_from_db()
     return job

@@ -71,7 +71,9 @@ def replayed(*, tenant: Tenant, idempotency: Idempotency) -> Replayed | None:
     if row is None:
         return None
     if row.body_sha256 != idempotency.body_sha256:
-        raise IdempotencyMismatch("This Idempotency-Key was used with another body. Use a new key for a new request.")
+        raise IdempotencyMismatch(
+            "This Idempotency-Key was used with another body. Use a new key for a new request."
+        )
     return Replayed(job=row.job, status=row.status, response=row.response)
 
 
@@ -101,11 +103,14 @@ def submit(
                     created_at=job.created_at,
                 )
     except IntegrityError:
-        if idempotency is None or (first := replayed(tenant=submission.tenant, idempotency=idempotency)) is None:
+        if (
+            idempotency is None
+            or (first := replayed(tenant=submission.tenant, idempotency=idempotency)) is None
+        ):
             raise
         return first
     lifecycle.submitted(job)
-    wakeups.publish(queue=job.queue)
+    transaction.on_commit(lambda: wakeups.publish(queue=job.queue))
     return job
 
 
