@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
+from sightline.jobs import wakeups
 from sightline.jobs.claims import Claim, Claimant, Failure, Result
 from sightline.jobs.services.claim import claim as claim_next
 from sightline.jobs.services.fail import fail
@@ -92,7 +93,13 @@ class Runner:
 
     def run_next(self, *, queue: str, celery_task_id: str) -> dict[str, str] | None:
         """Claim the next job of the queue and bring it to an end; None when there was nothing to claim."""
-        claim = claim_next(queue=queue, claimant=self._claimant, celery_task_id=celery_task_id)
+        try:
+            claim = claim_next(queue=queue, claimant=self._claimant, celery_task_id=celery_task_id)
+        except Error as error:
+            # If the claim was made and only its answer lost, its lease lapses: nobody renews it.
+            log.warning("event=claim_failed queue=%s reason=%r", queue, str(error))
+            connection.close()
+            return None
         if claim is None:
             return None
         limit_s, at_limit = settings.ATTEMPT_TIMEOUT_S, lease_reasons.TIMEOUT
@@ -100,6 +107,9 @@ class Runner:
             limit_s, at_limit = claim.deadline_in_s, lease_reasons.DEADLINE
         with self._leases.holding(claim, limit_s=limit_s, reason_at_limit=at_limit) as abort:
             status = self._end(claim, self._perform(claim, abort, limit_s, at_limit))
+        if claim.suspect:
+            # Suspects run one at a time: the wake-ups of the others were spent while this one ran.
+            wakeups.publish(queue=queue)
         return {"job": claim.public_id, "status": str(status) if status else "fenced off"}
 
     def _perform(self, claim: Claim, abort: Abort, limit_s: float, at_limit: str) -> Result | Failure | None:
@@ -114,13 +124,13 @@ class Runner:
         except EngineError as error:
             if abort.reason is not None:  # the connection broke because we broke it
                 return _of_abort(Aborted(abort.reason), progress)
-            return _of_engine(error, progress)
+            return _of_engine(error, progress, died=error.code == "engine_reset" and self._engine_is_gone())
         except UnusableOutput as error:
             return _failure(AttemptOutcome.PERMANENT, error.code, error.message, error, progress)
         except FileNotFoundError as error:
             message = "An image of this job is no longer stored."
             return _failure(AttemptOutcome.PERMANENT, "media_missing", message, error, progress)
-        except (DatabaseError, OSError) as error:
+        except (Error, OSError) as error:
             message = "The platform could not read what the job needs."
             return _failure(AttemptOutcome.TRANSIENT, "storage_unavailable", message, error, progress)
         except Exception as error:
@@ -200,6 +210,14 @@ class Runner:
             request_id=f"{claim.public_id}-{claim.run}-{number}",
         )
 
+    def _engine_is_gone(self) -> bool:
+        """Does nobody listen at the engine's address? Then a reset was its death, and the request was aboard."""
+        try:
+            self._engine.models()
+        except EngineError as error:
+            return error.code == "engine_unavailable"
+        return False
+
     def _end(self, claim: Claim, ending: Result | Failure | None) -> Status | None:
         """Write the ending, patiently: a database that is away a moment must not cost a finished result."""
         if ending is None:
@@ -208,7 +226,7 @@ class Runner:
         while True:
             try:
                 return self._write(claim, ending)
-            except DatabaseError as error:
+            except Error as error:
                 # The fence makes the repetition safe: if the commit had succeeded, it is refused.
                 log.warning("event=finish_retried job=%s reason=%r", claim.public_id, str(error))
                 connection.close()
@@ -266,7 +284,10 @@ def _of_abort(aborted: Aborted, progress: _Progress) -> Failure | None:
             return None
 
 
-def _of_engine(error: EngineError, progress: _Progress) -> Failure:
+def _of_engine(error: EngineError, progress: _Progress, *, died: bool) -> Failure:
+    if died:
+        message = f"The engine died before it answered: {error.message}"
+        return _failure(AttemptOutcome.CRASH, "engine_crashed", message, error, progress)
     if error.code == "engine_unavailable":
         # Nobody was there to take the request: no work was done, so no try is spent.
         return _failure(AttemptOutcome.RELEASED, error.code, error.message, error, progress, pause_s=1.0)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from django.conf import settings
+
 from sightline.processes.child import Child
 from sightline_workers.engines.contract import EngineError
 from sightline_workers.engines.openai_http import OpenAIEngine
 
-CANARY_TIMEOUT_S = 10.0
 MISSES = 3
 """Looks without an answer or without progress after which an engine counts as hung."""
 
@@ -63,7 +64,7 @@ class EngineProcess:
         """Has it loaded its model, and does it generate?"""
         try:
             self.client.models()
-            self.client.canary(CANARY_TIMEOUT_S)
+            self.client.canary(settings.CANARY_TIMEOUT_S)
         except EngineError:
             return False
         return True
@@ -74,7 +75,7 @@ class EngineProcess:
         vLLM's `/health` answers 200 while its engine stands still, so only generated tokens count.
         """
         try:
-            self.client.canary(CANARY_TIMEOUT_S)
+            self.client.canary(settings.CANARY_TIMEOUT_S)
         except EngineError:
             self._misses = self._misses + 1 if not self._progressed() else 0
         else:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from sightline.fleet import groups
 from sightline.fleet.models import EngineState
@@ -30,11 +30,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.2
 REPORT_EVERY_S = 0.5
-WATCH_EVERY_S = 2.0
 READY_EVERY_S = 0.25
 START_TIMEOUT_S = 1800.0
-LONGEST_BACKOFF_S = 60.0
-MOST_DEATHS = 10
 DEATHS_WITHIN_S = 600.0
 SUSPECT_WAIT_S = 10.0
 """How long suspects wait for the group whose engine died before another group tests them."""
@@ -80,6 +77,7 @@ class GroupSupervisor:
             launch.base_url,
             max_concurrency=sum(options.seats.values()) + 1,
             api_key=settings.ENGINE_API_KEY or None,
+            control_timeout_s=min(5.0, settings.CANARY_TIMEOUT_S),
         )
         self._engine = EngineProcess(
             launch,
@@ -100,7 +98,7 @@ class GroupSupervisor:
         self._suspects_since: float | None = None
         self._reported = 0.0
         # What the watcher thread found out; the loop alone decides what follows.
-        self._findings: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._findings: queue.SimpleQueue[tuple[str, int | None]] = queue.SimpleQueue()
 
     def run(self, stop: threading.Event) -> None:
         options = self._options
@@ -125,10 +123,15 @@ class GroupSupervisor:
 
     def _tick(self) -> None:
         while not self._findings.empty():
-            self._heed(self._findings.get())
+            finding, pid = self._findings.get()
+            if pid == self._engine.pid:  # not the last word of a watcher whose engine is gone
+                self._heed(finding)
         if self._state in (EngineState.STARTING, EngineState.LIVE) and not self._engine.alive():
             self._engine_died(f"the engine's process ended with {self._engine.exit_code}")
-        if self._state is EngineState.RESTARTING and time.monotonic() >= self._restart_at:
+        if (
+            self._state in (EngineState.RESTARTING, EngineState.FAILED)
+            and time.monotonic() >= self._restart_at
+        ):
             self._start_engine()
         self._keep_workers()
         if time.monotonic() - self._reported >= REPORT_EVERY_S:
@@ -160,10 +163,12 @@ class GroupSupervisor:
         # Whoever was aboard comes back as a suspect, and this group tests them first.
         self._probation = True
         self._restarts += 1
-        if self._engine.ours and len(self._deaths) > MOST_DEATHS:
+        if self._engine.ours and len(self._deaths) > settings.ENGINE_DEATHS:
+            # Out of the fleet, but not for ever: whatever broke it may have been put right.
+            self._restart_at = now + DEATHS_WITHIN_S
             self._set(EngineState.FAILED, f"{why}; it died {len(self._deaths)} times within ten minutes")
         else:
-            pause = min(LONGEST_BACKOFF_S, 0.5 * 2 ** (len(self._deaths) - 1))
+            pause = min(settings.RESTART_PAUSE_S, 0.5 * 2 ** (len(self._deaths) - 1))
             self._restart_at = now + pause
             self._set(EngineState.RESTARTING, why)
         self._ledger.open(None)
@@ -176,16 +181,16 @@ class GroupSupervisor:
             if not self._engine.alive() or self._engine.pid != pid:
                 return
             if time.monotonic() - began > START_TIMEOUT_S:
-                self._findings.put("never ready")
+                self._findings.put(("never ready", pid))
                 return
             time.sleep(READY_EVERY_S)
         self._learn_capacity()
-        self._findings.put("ready")
+        self._findings.put(("ready", pid))
         while self._engine.alive() and self._engine.pid == pid:
             if self._engine.hung():
-                self._findings.put("hung")
+                self._findings.put(("hung", pid))
                 return
-            time.sleep(WATCH_EVERY_S)
+            time.sleep(settings.CANARY_EVERY_S)
 
     def _learn_capacity(self) -> None:
         try:
@@ -211,7 +216,7 @@ class GroupSupervisor:
                 detail=self._detail[:300],
                 **self._facts,
             )
-        except DatabaseError as error:
+        except Error as error:
             log.warning("event=report_failed group=%s reason=%r", self._options.id, str(error))
             connection.close()
 
@@ -277,7 +282,7 @@ class GroupSupervisor:
             due, times = self._worker_restarts.get(kind, (0.0, 0))
             if due == 0.0:
                 times = 0 if now - worker.started_at > 60 else times + 1
-                pause = 0.0 if times <= 1 else min(LONGEST_BACKOFF_S, 0.5 * 2**times)
+                pause = 0.0 if times <= 1 else min(settings.RESTART_PAUSE_S, 0.5 * 2**times)
                 self._worker_restarts[kind] = (now + pause, times)
                 log.warning(
                     "event=worker_ended group=%s kind=%s code=%s", self._options.id, kind, worker.exit_code

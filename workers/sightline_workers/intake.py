@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from celery import bootsteps
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from sightline.celery import probation_queue, queue_name
 from sightline.fleet.models import Group, Intake
@@ -42,7 +42,7 @@ class IntakeStep(bootsteps.StartStopStep):
     def _follow(self, consumer: Any, member: Membership) -> None:
         try:
             intake = Group.objects.filter(pk=member.group).values_list("intake", flat=True).first()
-        except DatabaseError as error:
+        except Error as error:
             log.warning("event=intake_unknown reason=%r", str(error))
             connection.close()
             return

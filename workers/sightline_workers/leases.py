@@ -16,7 +16,7 @@ from uuid import UUID
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 from sightline import ids
 from sightline.events.notify import ABORTS
@@ -46,7 +46,9 @@ class Leases:
     def __init__(self, node: str) -> None:
         # The node name survives a restart, the token does not: a new process never renews an old one's leases.
         self.worker = f"{node}#{os.getpid()}-{secrets.token_hex(3)}"
-        self._attempts: dict[UUID, _Attempt] = {}
+        # By job and fence: a process that was frozen past its lease may claim the very job that one of its
+        # threads still works on, and the new claim must not be forgotten when the old one ends.
+        self._attempts: dict[tuple[UUID, int], _Attempt] = {}
         self._lock = threading.Lock()
         self._started = False
         self._draining = False
@@ -56,13 +58,13 @@ class Leases:
         """Keep the claim's lease while the block runs; the `Abort` is set when it must stop, with the reason."""
         attempt = _Attempt(claim, Abort(), limit_s, reason_at_limit)
         with self._lock:
-            self._attempts[claim.job_id] = attempt
+            self._attempts[claim.job_id, claim.fence] = attempt
             self._start()
         try:
             yield attempt.abort
         finally:
             with self._lock:
-                self._attempts.pop(claim.job_id, None)
+                del self._attempts[claim.job_id, claim.fence]
 
     def abort_all(self, reason: str) -> None:
         """Stop every attempt of the process."""
@@ -93,36 +95,44 @@ class Leases:
         while True:
             time.sleep(LOOK_EVERY_S)
             began = time.monotonic()
+            renewing = began - renewed >= min(settings.LEASE_S / 3, 10.0)
             with self._lock:
                 attempts = list(self._attempts.values())
-            for attempt in attempts:
-                if began > attempt.ends_at:
-                    attempt.abort.set(attempt.reason_at_limit)
-            # An attempt that ignores its limit is given up: its lease lapses and somebody else takes the job.
-            living = [a for a in attempts if began <= a.ends_at + _GRACE_S]
             try:
-                if began - renewed >= min(settings.LEASE_S / 3, 10.0):
-                    self._check(living, renew(worker=self.worker, job_ids=[a.claim.job_id for a in living]))
+                self._look(attempts, began, renewing=renewing)
+                if renewing:
                     renewed = began
-                    for attempt in living:
-                        attempt.renewed_at = began
-                elif living:
-                    self._check(living, held(worker=self.worker, job_ids=[a.claim.job_id for a in living]))
-            except DatabaseError as error:
+            except Error as error:
                 log.warning("event=renew_failed reason=%r", str(error))
                 connection.close()
+            except Exception:
+                # Without this thread every lease of the process lapses, again and again.
+                log.exception("event=renew_error")
             for attempt in attempts:
                 # Without the database nobody knows whether the lease still holds; past it, somebody else may run it.
                 if time.monotonic() - attempt.renewed_at > settings.LEASE_S:
                     attempt.abort.set(LOST)
 
-    def _check(self, attempts: list[_Attempt], valid: dict[UUID, int]) -> None:
+    def _look(self, attempts: list[_Attempt], now: float, *, renewing: bool) -> None:
         for attempt in attempts:
-            if valid.get(attempt.claim.job_id) != attempt.claim.fence:
-                with self._lock:
-                    mine = self._attempts.get(attempt.claim.job_id) is attempt
-                if mine:  # not one that finished between the query and now
-                    attempt.abort.set(CANCELLED)
+            if now > attempt.ends_at:
+                attempt.abort.set(attempt.reason_at_limit)
+        # An attempt that ignores its limit is given up: its lease lapses and somebody else takes the job.
+        living = [a for a in attempts if now <= a.ends_at + _GRACE_S]
+        if not living:
+            return
+        ask = renew if renewing else held
+        valid = ask(worker=self.worker, job_ids=[a.claim.job_id for a in living])
+        for attempt in living:
+            if valid.get(attempt.claim.job_id) == attempt.claim.fence:
+                if renewing:
+                    attempt.renewed_at = now
+            elif self._holds(attempt):  # not one that finished between the query and now
+                attempt.abort.set(CANCELLED)
+
+    def _holds(self, attempt: _Attempt) -> bool:
+        with self._lock:
+            return self._attempts.get((attempt.claim.job_id, attempt.claim.fence)) is attempt
 
     def _listen(self) -> None:
         while True:
@@ -130,7 +140,9 @@ class Leases:
                 self._listen_once()
             except (redis.RedisError, OSError) as error:
                 log.warning("event=abort_listener_lost reason=%r", str(error))
-                time.sleep(1.0)
+            except Exception:
+                log.exception("event=abort_listener_error")  # a message that is not ours
+            time.sleep(1.0)
 
     def _listen_once(self) -> None:
         # Its own connection: it blocks for ever, where the shared client gives up quickly.
@@ -140,6 +152,6 @@ class Leases:
             for message in channel.listen():
                 job_id = ids.decode(ids.JOB, json.loads(message["data"])["job"])
                 with self._lock:
-                    attempt = self._attempts.get(job_id)
-                if attempt is not None:
+                    attempts = [a for a in self._attempts.values() if a.claim.job_id == job_id]
+                for attempt in attempts:
                     attempt.abort.set(CANCELLED)

@@ -78,9 +78,13 @@ def aboard(*, group_id: str) -> int:
 
 
 def somebody_tests_suspects(*, tag: str, but: str) -> bool:
-    """Does another live group of this tag already run the suspects?"""
-    others = Group.objects.filter(tag=tag, intake=Intake.PROBATION, heartbeat_at__gt=After(-LOST_AFTER_S))
-    return others.exclude(pk=but).exists()
+    """Does another group of this tag test the suspects, or will it once its engine is back?
+
+    One group at a time: if a second one took them over while the first loads its model, one poisonous job could
+    keep both down.
+    """
+    others = Group.objects.filter(tag=tag, probation=True, drained_at=None, heartbeat_at__gt=After(-LOST_AFTER_S))
+    return others.exclude(pk=but).exclude(state__in=(EngineState.FAILED, EngineState.STOPPED)).exists()
 
 
 def mark_lost() -> int:

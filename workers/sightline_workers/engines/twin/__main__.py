@@ -59,6 +59,7 @@ def run(options: TwinOptions) -> None:
 @click.option("--max-model-len", default=32_768, show_default=True, help="Context length in tokens.")
 @click.option("--kv-tokens", default=2_000_000, show_default=True, help="Size of the KV cache in tokens.")
 @click.option("--max-images", default=16, show_default=True, help="Images that a request may carry.")
+@click.option("--poison", default="", help="Text, or SHA-256 of an image, that kills it.")
 def main(**options: Any) -> None:
     """Run a simulated engine that serves vLLM's OpenAI API."""
     try:

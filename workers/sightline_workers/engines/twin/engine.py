@@ -19,7 +19,7 @@ class TwinEngine:
     def __init__(self, options: TwinOptions) -> None:
         self.options = options
         self.loop = asyncio.get_running_loop()
-        self.faults = Faults()
+        self.faults = Faults(poison=[options.poison] if options.poison else [])
         self.record = Record()
         self.known_images = KnownImages()
         self.scheduler = Scheduler(options, self.faults, self.record)

@@ -28,6 +28,9 @@ class TwinOptions:
     kv_tokens: int = 2_000_000
     # Images that one request may carry (--limit-mm-per-prompt).
     max_images: int = 16
+    # Text in the prompt, or SHA-256 (hex) of an image's bytes, that kills the process once scheduled; unlike the
+    # switch of this name it survives a restart. Empty: none.
+    poison: str = ""
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
