@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from django.db import Error, connection
 
-from sightline.fleet import leader, queues
+from sightline.fleet import groups, leader, queues
 from sightline.jobs.services import sweep
 
 T = TypeVar("T")
@@ -47,6 +47,7 @@ def sweep_once() -> None:
     _step(sweep.reclaim_lapsed)
     _step(sweep.unpark_due)
     _step(sweep.expire_deadlines)
+    _step(groups.mark_lost)
     _step(lambda: sweep.top_up(queues=queues.names()))
 
 
