@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from sightline_workers.engines.contract import EngineError
 from sightline_workers.engines.vllm_server import launch_plan, parse_models, wait_ready
 

@@ -1,12 +1,7 @@
 """Real vLLM keeps the contract of engines."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))  # --import-mode=importlib leaves it out
-from engine_contract import EngineContract
+from integration.engine_contract import EngineContract
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
 from sightline_workers.engines.contract import Abort, EngineError, EngineRequest, Failure
 from sightline_workers.engines.openai_http import OpenAIEngine
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
+
 from sightline_workers.engines.contract import Abort, Aborted, Completion, EngineError, EngineRequest, Failure
 from sightline_workers.engines.openai_http import OpenAIEngine
 
@@ -224,6 +225,7 @@ class EngineContract:
     def test_a_request_with_tools_is_accepted(self, engine: OpenAIEngine) -> None:
         function = {
             "name": "look_up",
+            "strict": True,
             "parameters": {
                 "type": "object",
                 "properties": {"word": {"enum": ["one", "two"]}},
@@ -280,9 +282,7 @@ class EngineContract:
             self.ask(engine, user("Say something."), abort=abort)
 
     def test_a_time_limit_ends_the_call(self, engine: OpenAIEngine, engine_url: str) -> None:
-        refusal = self.refusal(
-            engine, user("Say something."), timeout_s=0.0001, model=engine.models()[0]
-        )
+        refusal = self.refusal(engine, user("Say something."), timeout_s=0.0001, model=engine.models()[0])
         assert (refusal.failure, refusal.code) == (Failure.TRANSIENT, "engine_timeout")
         wait_until_idle(engine_url)
 

@@ -1,15 +1,12 @@
 """The simulated engine keeps the contract of engines."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from integration.engine_contract import EngineContract
+
 from sightline_workers.engines.twin.options import TwinOptions
 from sightline_workers.engines.twin.process import TwinProcess
-
-sys.path.insert(0, str(Path(__file__).parent))  # --import-mode=importlib leaves it out
-from engine_contract import EngineContract
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The switch that stops a call from another thread."""
 
 import pytest
+
 from sightline_workers.engines.contract import Abort, Aborted
 
 

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+
 from sightline_workers.engines.answer import Answer
 from sightline_workers.engines.contract import STOP_CHECK_DELTAS, EngineError, Failure
 
@@ -28,9 +29,7 @@ def delta(finish: str | None = None, **content: Any) -> dict[str, Any]:
 
 def answer(heard: list[str] | None = None, **options: Any) -> Answer:
     sink = [] if heard is None else heard
-    return Answer(
-        started=time.monotonic(), on_delta=sink.append, should_stop=options.get("should_stop")
-    )
+    return Answer(started=time.monotonic(), on_delta=sink.append, should_stop=options.get("should_stop"))
 
 
 WHOLE = (
@@ -50,7 +49,11 @@ def test_a_whole_stream_becomes_a_completion() -> None:
     assert whole.done
     assert heard == ["Hä", "llo"]
     assert (completion.text, completion.finish_reason) == ("Hällo", "stop")
-    assert (completion.usage.input_tokens, completion.usage.image_tokens, completion.usage.output_tokens) == (9, 4, 2)
+    assert (completion.usage.input_tokens, completion.usage.image_tokens, completion.usage.output_tokens) == (
+        9,
+        4,
+        2,
+    )
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 50])

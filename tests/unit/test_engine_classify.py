@@ -4,6 +4,7 @@ import json
 from email.utils import formatdate
 
 import pytest
+
 from sightline_workers.engines import classify
 from sightline_workers.engines.contract import Failure
 
@@ -31,7 +32,13 @@ def body(message: str, *, code: int, param: str | None = None) -> bytes:
             "context_too_long",
             Failure.PERMANENT,
         ),
-        (400, "At most 16 image(s) may be provided in one prompt.", None, "too_many_images", Failure.PERMANENT),
+        (
+            400,
+            "At most 16 image(s) may be provided in one prompt.",
+            None,
+            "too_many_images",
+            Failure.PERMANENT,
+        ),
         (400, "cannot identify image file", None, "engine_rejected", Failure.PERMANENT),
         (422, "Unprocessable", None, "engine_rejected", Failure.PERMANENT),
     ],

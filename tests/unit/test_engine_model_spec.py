@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sightline_workers.engines.model_spec import SHIPPED_CHECKPOINT, ModelSpec, ModelSpecError, parse_models
 from sightline_workers.engines.vllm_server import launch_plan
 
@@ -62,7 +63,7 @@ def test_models_that_are_no_mapping_of_tags_are_refused(text: str) -> None:
 def test_awq_must_be_what_the_checkpoint_says(tmp_path: Path) -> None:
     path = checkpoint(tmp_path, quantization_config={"quant_method": "gptq"})
     assert ModelSpec(tag="a", checkpoint=path, quantization="gptq").quantization == "gptq"
-    with pytest.raises(ModelSpecError, match="its config.json says gptq"):
+    with pytest.raises(ModelSpecError, match="says gptq"):
         ModelSpec(tag="a", checkpoint=path, quantization="awq")
 
 
@@ -73,7 +74,10 @@ def test_a_folder_without_a_config_is_no_checkpoint(tmp_path: Path) -> None:
 
 def test_a_gpu_plan_names_the_gpus_and_leaves_the_cpu_s_settings_out() -> None:
     spec = ModelSpec(
-        tag="qwen3-vl-8b@int4", checkpoint="Qwen/Qwen3-VL-8B-Instruct", tensor_parallel_size=2, quantization="fp8"
+        tag="qwen3-vl-8b@int4",
+        checkpoint="Qwen/Qwen3-VL-8B-Instruct",
+        tensor_parallel_size=2,
+        quantization="fp8",
     )
     plan = launch_plan(spec, gpus=(GPU, "GPU-1"), port=8100, seats=145)
     assert plan.env["CUDA_VISIBLE_DEVICES"] == f"{GPU},GPU-1"
@@ -89,7 +93,9 @@ def test_a_gpu_plan_names_the_gpus_and_leaves_the_cpu_s_settings_out() -> None:
 
 
 def test_a_cpu_plan_is_offline_eager_and_bounded_in_threads() -> None:
-    spec = ModelSpec(tag="default", cpu_threads=3, cpu_kv_cache_gib=2, max_model_len=4096, extra=("--seed", "7"))
+    spec = ModelSpec(
+        tag="default", cpu_threads=3, cpu_kv_cache_gib=2, max_model_len=4096, extra=("--seed", "7")
+    )
     plan = launch_plan(spec, gpus=(), port=1, seats=21)
     assert "--enforce-eager" in plan.argv
     assert flag(plan.argv, "--max-model-len") == "4096"

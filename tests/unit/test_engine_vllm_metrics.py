@@ -1,6 +1,7 @@
 """Numbers read from vLLM's metrics page."""
 
 import pytest
+
 from sightline_workers.engines import vllm_metrics
 from sightline_workers.engines.contract import EngineError
 
@@ -19,7 +20,9 @@ def test_samples_of_all_engine_cores_are_added() -> None:
     assert vllm_metrics.kv_tokens(PAGE) == 3200
 
 
-@pytest.mark.parametrize("page", [b"", b'vllm:cache_config_info{block_size="16",num_gpu_blocks="None"} 1.0\n'])
+@pytest.mark.parametrize(
+    "page", [b"", b'vllm:cache_config_info{block_size="16",num_gpu_blocks="None"} 1.0\n']
+)
 def test_a_page_without_the_numbers_is_an_error(page: bytes) -> None:
     with pytest.raises(EngineError):
         vllm_metrics.kv_tokens(page)

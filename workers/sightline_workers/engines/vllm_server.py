@@ -94,9 +94,10 @@ def _flags(spec: ModelSpec, port: int, seats: int) -> list[str]:
         "--trust-request-mm-kwargs",
         # What a request does not say is vLLM's neutral default, not the checkpoint's taste.
         *("--generation-config", "vllm"),
-        # Under a JSON grammar a weak model may write blanks until max_tokens; JSON needs none. The default
-        # back end "auto" does not take this option, and guidance knows more of JSON Schema than xgrammar.
-        *("--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}'),
+        # Under a JSON grammar a weak model may write blanks until max_tokens; JSON needs none. The back end
+        # "auto" does not take this option, and guidance panics on the shipped checkpoint's tokenizer, which
+        # leaves an engine that hangs. xgrammar answers 400 to the few schemas that it does not know.
+        *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),
         # Tells how many prompt tokens are images.
         "--enable-prompt-tokens-details",
         "--disable-uvicorn-access-log",

@@ -34,6 +34,7 @@ class TwinProcess:
 
     def start(self) -> None:
         """Start it; again on the same port if it ran before."""
+        self.stop()
         argv = [sys.executable, "-m", "sightline_workers.engines.twin"]
         for option in fields(self.options):
             value = getattr(self.options, option.name)
