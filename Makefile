@@ -25,7 +25,8 @@ up: install ## Start the platform without the demo's jobs
 
 .PHONY: test
 test: install ## Run every test that this machine can run
-	@exec $(BIN)/python -m pytest $(T)
+	$(if $(T),,$(BIN)/python -m pytest --database=postgres tests/integration)
+	$(BIN)/python -m pytest $(T)
 
 .PHONY: lint
 lint: install ## Style, types, the arrows between packages, migrations and Django's checks

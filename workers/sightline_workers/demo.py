@@ -117,7 +117,7 @@ def _show(running: Running, example: Example, job: Job) -> None:
 
     good = job.status == "succeeded"
     timings = job.document.get("timings_ms") or {}
-    total = f" in {timings['total']} ms" if timings.get("total") is not None else ""
+    total = f" in {timings['total']:.0f} ms" if timings.get("total") is not None else ""
     say = running.screen.say
     say(Text(f"{example.kind}  {job.status}{total}  {job.id}", style="bold green" if good else "bold red"))
     say(f"  image   {example.image}{example.question}")

@@ -90,10 +90,13 @@ def run(
         )
         guide = _Guide(running, choices, engines, then)
         guide.start()
+        threading.Thread(target=_say_stopping, args=[screen, stop], name="farewell", daemon=True).start()
         try:
             supervisor.run(stop, hurry)
         finally:
-            screen.say("Stopped.")
+            stop.set()
+            screen.progress("")
+        screen.say("Stopped; no process is left.")
         guide.join(5.0)
         return guide.exit_code
 
@@ -114,6 +117,12 @@ def _prepare(screen: Screen) -> str:
         key = installation.local_key()
     connections.close_all()
     return key
+
+
+def _say_stopping(screen: Screen, stop: threading.Event) -> None:
+    stop.wait()
+    screen.progress("")
+    screen.say("Stopping: running jobs may end first. Ctrl-C again kills them; they run again at the next start.")
 
 
 def _shown(host: str) -> str:

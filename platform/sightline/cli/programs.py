@@ -58,6 +58,8 @@ def _environment(choices: Choices) -> dict[str, str]:
         "SIGHTLINE_PORT": str(choices.port),
         "SIGHTLINE_FLOWER_PORT": str(choices.flower_port),
         "PYTHONUNBUFFERED": "1",
+        # Celery warns at length in every worker that runs as root, as containers and CI do.
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore::RuntimeWarning:celery.platforms",
     }
 
 
@@ -127,7 +129,7 @@ def _flower(choices: Choices, env: Mapping[str, str]) -> Program | None:
     conf = [f"--conf={config}"] if config and config.exists() else []
     argv = [
         *(sys.executable, "-m", "celery", "-A", "sightline.celery", "flower", *conf),
-        *(f"--address={settings.HOST}", f"--port={choices.flower_port}", "--loglevel=WARNING"),
+        *(f"--address={settings.HOST}", f"--port={choices.flower_port}", "--loglevel=ERROR"),
     ]
     password = installation.flower_password()
     flower_env = {**env, "SIGHTLINE_ROLE": "tool", "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"}
