@@ -86,9 +86,7 @@ def test_text_that_a_database_refuses_is_stored_with_replacement_characters(doma
     assert job.output == {"text": "a\ufffdb\ufffdc"}
 
 
-def test_a_renewed_lease_is_longer_and_a_lost_one_is_not_renewed(
-    domain: Any, settings: Any
-) -> None:
+def test_a_renewed_lease_is_longer_and_a_lost_one_is_not_renewed(domain: Any, settings: Any) -> None:
     first, second, foreign = domain.submit(), domain.submit(), domain.submit()
     mine = [domain.claimed(worker="me"), domain.claimed(worker="me")]
     domain.claimed(worker="you")

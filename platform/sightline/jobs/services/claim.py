@@ -62,7 +62,8 @@ def _take(queue: str, claimant: Claimant) -> tuple[Any, ...] | None:
             if alone and postgres:
                 # Two threads must not both find the group empty; SQLite's IMMEDIATE serialises them anyway.
                 cursor.execute("SELECT 1 FROM fleet_group WHERE id = %s FOR UPDATE", [claimant.group])
-            conditions += " AND EXISTS (SELECT 1 FROM fleet_group g WHERE g.id = %s AND g.intake = %s)"
+            serving = "SELECT 1 FROM fleet_group g WHERE g.id = %s AND g.intake = %s AND g.drained_at IS NULL"
+            conditions += f" AND EXISTS ({serving})"
             params += [claimant.group, Intake.PROBATION if alone else Intake.OPEN]
             if alone:
                 aboard = "SELECT 1 FROM jobs_job r WHERE r.status = 'running' AND r.\"group\" = %s"

@@ -39,7 +39,7 @@ def fingerprint(failure: Failure) -> str:
     message = re.sub(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+", "#", failure.message.lower())[:300]
     frames = [re.sub(r":\d+", "", frame) for frame in failure.frames]
     text = "|".join([failure.error_type, failure.code, failure.phase, message, *frames])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def fail(*, claim: Claim, failure: Failure, lapsed: bool = False) -> Status | None:
