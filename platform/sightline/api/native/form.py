@@ -1,5 +1,7 @@
 """`multipart/form-data` as a job request, so that one line of curl is enough: `-F kind=ocr -F image=@a.png`."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile

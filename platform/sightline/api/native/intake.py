@@ -1,5 +1,7 @@
 """From a request to an accepted job: validate, admit, bind media, submit."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from sightline.api.native.intake import accept
 from sightline.api.native.listing import page
 from sightline.api.native.representation import accepted, full, path
 from sightline.api.native.view import NativeView, answer
-from sightline.api.parsers import FormParser, StrictJSONParser
+from sightline.api.parsers import FormParser, StrictJSONParser, json_body
 from sightline.errors import Problem
 from sightline.jobs.models import Job
 from sightline.jobs.services.erase import erase
@@ -33,10 +33,11 @@ class JobsView(NativeView):
 
     @documents.create
     def post(self, request: Request) -> HttpResponse:
-        body: Any = request.data
         files: dict[str, UploadedFile[Any]] = {}
         if (request.content_type or "").lower().startswith("multipart/"):
             body, files = read_form(request.POST, request.FILES)
+        else:
+            body = json_body(request)
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         job = accept(principal=self.principal, body=body, files=files, key=key)
         if isinstance(job, Replayed):

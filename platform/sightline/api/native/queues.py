@@ -11,6 +11,7 @@ from sightline.api.native import documents
 from sightline.api.native.representation import moment
 from sightline.api.native.request import validate
 from sightline.api.native.view import NativeView, answer
+from sightline.api.parsers import json_body
 from sightline.celery import queue_name
 from sightline.errors import NotFound
 from sightline.fleet import queues
@@ -40,7 +41,7 @@ class QueueView(NativeView):
     @documents.queue_patch
     def patch(self, request: Request, kind: str) -> HttpResponse:
         tag = _tag(request, kind)
-        patch = validate(QueuePatch, request.data)
+        patch = validate(QueuePatch, json_body(request))
         change = queues.pause if patch.paused else queues.resume
         change(name=queue_name(kind, tag), actor=self.principal.actor)
         return answer(_shown(kind, tag))
