@@ -196,7 +196,7 @@ def test_more_waiters_than_threads_leave_the_threads_free(server: Server) -> Non
         connections = []
         for _ in range(60):
             connection = server.connect()
-            request = server.get(f"/api/v1/jobs/{job[\'id\']}?wait=60")
+            request = server.get(f"/api/v1/jobs/{job['id']}?wait=60")
             connection.sendall(request.encode())
             connections.append(connection)
         assert submit(client)["status"] == "queued"  # 8 threads, 60 waiters, and this one is served
@@ -213,7 +213,7 @@ def test_a_client_that_hangs_up_is_let_go(server: Server) -> None:
         job = submit(client)
         for _ in range(5):
             connection = server.connect()
-            request = server.get(f"/api/v1/jobs/{job[\'id\']}?wait=60")
+            request = server.get(f"/api/v1/jobs/{job['id']}?wait=60")
             connection.sendall(request.encode())
             connection.close()
         began = time.monotonic()
