@@ -91,6 +91,7 @@ def django_db_modify_db_settings() -> None:
     database = connections["default"].settings_dict
     if database["ENGINE"].endswith("sqlite3"):
         database["TEST"]["NAME"] = str(HOME / "test.sqlite3")
+        database["OPTIONS"]["timeout"] = 30  # dozens of threads on a busy machine are not what is tested
 
 
 @pytest.fixture(scope="session")
