@@ -239,8 +239,11 @@ class EngineContract:
             tools=[{"type": "function", "function": function}],
             sampling={"tool_choice": "required", "max_tokens": 96},
         )
-        assert completion.tool_calls[0]["function"]["name"] == "look_up"
-        assert json.loads(completion.tool_calls[0]["function"]["arguments"])["word"] in ("one", "two")
+        call = completion.tool_calls[0]["function"]
+        assert call["name"] == "look_up"
+        assert call["arguments"].startswith("{")
+        if completion.finish_reason != "length":  # an untrained model may write blanks to the end
+            assert json.loads(call["arguments"])["word"] in ("one", "two")
 
     def test_an_image_is_known_by_its_uuid_afterwards(self, engine: OpenAIEngine) -> None:
         name = uuid.uuid4().hex
@@ -250,9 +253,14 @@ class EngineContract:
         )
         assert again.text == first.text
 
-    def test_an_unknown_uuid_is_permanent(self, engine: OpenAIEngine) -> None:
+    def test_an_unknown_uuid_is_named_so_that_the_image_can_be_sent(self, engine: OpenAIEngine) -> None:
         part = {"type": "image_url", "image_url": None, "uuid": uuid.uuid4().hex}
-        assert self.refusal(engine, user(part, "What is this?")).failure == Failure.PERMANENT
+        refusal = self.refusal(engine, user(part, "What is this?"))
+        assert (refusal.failure, refusal.code) == (Failure.TRANSIENT, "image_not_cached")
+
+    def test_more_tokens_than_the_context_are_permanent(self, engine: OpenAIEngine) -> None:
+        refusal = self.refusal(engine, user("Say something."), sampling={"max_tokens": 10**6})
+        assert (refusal.failure, refusal.code) == (Failure.PERMANENT, "context_too_long")
 
     def test_an_abort_interrupts_the_call_and_frees_the_engine(
         self, engine: OpenAIEngine, engine_url: str

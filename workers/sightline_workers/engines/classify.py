@@ -14,7 +14,11 @@ from typing import Any
 from .contract import EngineError, Failure
 
 # Texts of the 400s that mean "longer than the model's context", lower case.
-_CONTEXT_TEXTS = ("maximum context length", "context length is only", "longer than the maximum model length")
+_CONTEXT_TEXTS = (
+    "maximum context length",
+    "longer than the maximum model length",
+    "cannot be greater than max_model_len",
+)
 
 
 def from_response(status: int, body: bytes, retry_after: str | None) -> EngineError:
@@ -55,6 +59,8 @@ def _classify(status: int, message: str, param: object) -> tuple[str, Failure]:
         return "model_unknown", Failure.PERMANENT
     if param == "input_tokens" or any(marker in text for marker in _CONTEXT_TEXTS):
         return "context_too_long", Failure.PERMANENT
+    if text.startswith("cache miss for"):
+        return "image_not_cached", Failure.TRANSIENT
     if text.startswith("at most") and "may be provided" in text:
         return "too_many_images", Failure.PERMANENT
     return "engine_rejected", Failure.PERMANENT

@@ -37,6 +37,7 @@ class EngineError(Exception):
     | `engine_error`       | transient | any other 5xx                                                   |
     | `engine_crashed`     | crash     | a 500 that names EngineCore, or a stream that broke off         |
     | `engine_protocol`    | transient | a 200 whose body is not what vLLM sends                         |
+    | `image_not_cached`   | transient | a uuid without data that the engine has not, or no longer, seen |
     | `context_too_long`   | permanent | 400: prompt (plus `max_tokens`) exceeds the model's context     |
     | `too_many_images`    | permanent | 400: more media than `--limit-mm-per-prompt`                    |
     | `model_unknown`      | permanent | 404: the engine serves no such model                            |

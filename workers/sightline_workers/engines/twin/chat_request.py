@@ -55,7 +55,9 @@ def parse(body: bytes, options: TwinOptions, known: KnownImages) -> ChatRequest:
         )
     texts, images = _content(messages, options, known)
     if not messages:
-        raise Refusal(400, "No user query found in messages.")
+        raise Refusal(
+            400, "Cannot apply chat template to an empty conversation. Provide at least one message."
+        )
     text = "\n".join(part for _, part in texts)
     pixels = ((document.get("mm_processor_kwargs") or {}).get("size") or {}).get("longest_edge")
     image_tokens = sum(image.tokens(pixels or DEFAULT_LONGEST_EDGE) for image in images)
@@ -118,7 +120,15 @@ def _content(
 def _max_tokens(document: dict[str, Any], options: TwinOptions, prompt_tokens: int) -> int:
     name = "max_completion_tokens" if document.get("max_completion_tokens") is not None else "max_tokens"
     room = options.max_model_len - prompt_tokens
-    return min(room, _number(document, name, room, 1, 2**31, whole=True))
+    wanted = _number(document, name, room, 1, 2**31, whole=True)
+    if wanted > options.max_model_len:
+        raise Refusal(
+            400,
+            f"{name}={wanted} cannot be greater than max_model_len={options.max_model_len}. "
+            f"Please request fewer output tokens. (parameter={name}, value={wanted})",
+            name,
+        )
+    return min(room, wanted)
 
 
 def _number(document: dict[str, Any], name: str, default: int, low: int, high: int, *, whole: bool) -> int:

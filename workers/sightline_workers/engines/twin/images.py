@@ -95,10 +95,7 @@ class KnownImages:
             self.hits += 1
             return self._images[uuid]
         if uri is None:
-            raise Refusal(
-                400,
-                f"Expected a cached item for mm_hash={uuid!r}" if uuid else "Either image or uuid is needed.",
-            )
+            raise Refusal(400, "Cache miss for image at index 0 but data is not provided.")
         image = read_data_uri(uri)
         if uuid is not None:
             self._images[uuid] = image
