@@ -1,0 +1,154 @@
+"""Rows 3, 4 and 10 of the fault matrix: engines that die, hang or misbehave, and the job that makes them die."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.bodies import KINDS, body
+from support.platform import TENANTS, Platform
+from support.waiting import until
+
+POISON = 0xBAD
+"""As in `conftest.py`: the picture with this number kills the engines of the shared platform."""
+
+
+def _restarts(platform: Platform) -> int:
+    return sum(row["restarts"] for row in platform.groups().values())
+
+
+def _aboard(platform: Platform, count: int) -> dict[str, str]:
+    """So many slow jobs of mixed kinds, all of them in an engine; the group of each."""
+    client = platform.client()
+    for name in platform.group_names:
+        platform.twin(name).faults(delay_s=4.0)
+    jobs = [client.submit(body(KINDS[n % 3], 100 + n)) for n in range(count)]
+    until(lambda: platform.running() == count, what="all jobs run")
+    until(
+        lambda: sum(platform.twin(name).stats()["running"] for name in platform.group_names) >= count,
+        what="all jobs are aboard an engine",
+    )
+    return {job: (platform.worker_of(job) or ("", ""))[0] for job in jobs}
+
+
+def test_a_killed_engine_costs_its_jobs_no_try(platform: Platform) -> None:
+    client = platform.client()
+    before = _restarts(platform)
+    jobs = _aboard(platform, 6)
+    assert platform.signal("gpu0", "engine", signal.SIGKILL)
+    platform.twin("gpu1").heal()
+    assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
+    assert {platform.job(job)["tries"] for job in jobs} == {0}
+    crashed = {job for job in jobs if platform.job(job)["crashes"]}
+    assert crashed == {job for job, group in jobs.items() if group == "gpu0"}
+    assert _restarts(platform) == before + 1
+
+
+@pytest.mark.parametrize("how", ["frozen", "hung"])
+def test_a_hung_engine_is_noticed_killed_and_started_again(platform: Platform, how: str) -> None:
+    """`/health` of a hung engine may still answer 200: only tokens count."""
+    client = platform.client()
+    before, pid = _restarts(platform), platform.pid("gpu0", "engine")
+    jobs = _aboard(platform, 4)
+    if how == "frozen":
+        platform.signal("gpu0", "engine", signal.SIGSTOP)
+    else:
+        platform.twin("gpu0").faults(hang=True)
+    platform.twin("gpu1").heal()
+    assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
+    assert {platform.job(job)["tries"] for job in jobs} == {0}
+    until(lambda: platform.intakes()["gpu0"] == "open", what="the engine is back")
+    assert _restarts(platform) == before + 1
+    assert platform.pid("gpu0", "engine") != pid
+
+
+def test_engine_failures_are_classified_and_retried(platform: Platform) -> None:
+    """Busy and reset spend a try; a loop is incomplete; malformed gui output is repaired."""
+    client = platform.client()
+    twins = [platform.twin(name) for name in platform.group_names]
+    for fault, tries in (("busy", 1), ("reset", 1)):
+        for twin in twins:
+            twin.faults(**{fault: 1})
+        job = client.submit(body("chat", 200))
+        assert client.wait(job)["status"] == "succeeded"
+        assert platform.job(job)["tries"] >= tries, fault
+        for twin in twins:
+            twin.heal()
+    for twin in twins:
+        twin.faults(loop=1)
+    looping = client.submit(body("ocr", 201))
+    assert client.wait(looping)["status"] == "incomplete"
+    for twin in twins:
+        twin.heal()
+        twin.faults(busy=-1)
+    hopeless = client.submit(body("chat", 202, max_attempts=2))
+    assert client.wait(hopeless)["status"] == "failed"
+    assert platform.job(hopeless)["tries"] == 2
+
+
+def test_one_poison_image_among_200_jobs_is_quarantined_alone(platform: Platform) -> None:
+    before = _restarts(platform)
+    clients = [platform.client(tenant) for tenant in TENANTS]
+    poisoned = body("gui", POISON)
+
+    def submit(number: int) -> str:
+        job = clients[number % 3].submit(
+            poisoned if number == 60 else body(KINDS[number % 3], 5_000 + number)
+        )
+        if number == 60:
+            platform.guilty.add(job)
+        return job
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = list(pool.map(submit, range(200)))
+    statuses = [clients[number % 3].wait(job)["status"] for number, job in enumerate(jobs)]
+    assert statuses[60] == "quarantined"
+    assert set(statuses[:60] + statuses[61:]) == {"succeeded"}
+    assert _restarts(platform) - before <= 3
+    until(lambda: set(platform.intakes().values()) == {"open"}, what="both groups take jobs again")
+
+    owner = clients[0]
+    refused = owner.post(poisoned, "poison-again")
+    assert refused is not None
+    assert (refused.status_code, refused.json()["code"]) == (422, "poisoned_input")
+    platform.operate(
+        "from sightline.media.models import BlockedMedia\n"
+        "for blocked in BlockedMedia.objects.all(): media.release(blocked=blocked, by='tests')\n"
+        "queues.pause(name='gui.default', actor='tests')"
+    )
+    released = owner.submit(poisoned)
+    assert owner.cancel(released) == 200
+    platform.operate("queues.resume(name='gui.default', actor='tests')")
+
+
+def test_cancelling_a_running_job_frees_its_seat_in_the_engine(platform: Platform) -> None:
+    client = platform.client()
+    aborted = {name: platform.twin(name).stats()["aborted"] for name in platform.group_names}
+    (job, group), *_ = _aboard(platform, 1).items()
+    twin = platform.twin(group)
+    assert client.cancel(job) == 202
+    until(lambda: twin.stats()["aborted"] == aborted[group] + 1, what="the engine drops the request")
+    assert client.cancel(job) == 200, "cancelling again is harmless"
+    until(lambda: platform.attempts(job)[0]["outcome"] == "cancelled", what="the attempt is closed")
+    assert client.wait(job)["status"] == "cancelled"
+    assert platform.job(job)["output"] is None
+
+
+def test_cancelling_a_queued_job_never_reaches_the_engine(platform: Platform) -> None:
+    client = platform.client()
+    platform.operate("queues.pause(name='ocr.default', actor='tests')")
+    job = client.submit(body("ocr", 300))
+    assert client.cancel(job) == 200
+    platform.operate("queues.resume(name='ocr.default', actor='tests')")
+    other = client.submit(body("ocr", 301))
+    assert client.wait(other)["status"] == "succeeded"
+    assert client.wait(job)["status"] == "cancelled"
+    assert platform.attempts(job) == []
+
+
+def test_a_waiting_client_that_leaves_changes_nothing(platform: Platform) -> None:
+    client = platform.client()
+    (job,) = _aboard(platform, 1)
+    with client.http.stream("GET", f"/api/v1/jobs/{job}", params={"wait": 30}, timeout=0.5) as gone:
+        gone.close()
+    assert client.wait(job)["status"] == "succeeded"
+    assert [a["outcome"] for a in platform.attempts(job)] == ["succeeded"]
