@@ -15,7 +15,7 @@ from unfold.views import ChangeList
 BEFORE, AFTER = "before", "after"
 
 
-class KeysetPaginator(Paginator):
+class KeysetPaginator(Paginator):  # type: ignore[type-arg]
     """Tells unfold which template links the pages; it counts nothing."""
 
     template_name = "sightline_dashboard/keyset.html"
@@ -23,7 +23,7 @@ class KeysetPaginator(Paginator):
     num_pages = 1
 
 
-class KeysetChangeList(ChangeList):
+class KeysetChangeList(ChangeList):  # type: ignore[misc]
     """Newest first, always: sorting by anything else would read the table."""
 
     older: str | None = None

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from sightline import embedded_redis
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "dashboard" / "screenshots"
 SIZE = {"width": 1440, "height": 900}
@@ -143,20 +145,29 @@ def sign_in(page: Page, site: Site) -> None:
 
 def _save(page: Page, file: Path, *, full_page: bool) -> Path:
     page.evaluate("document.fonts.ready")
-    page.screenshot(path=file, full_page=full_page, animations="disabled")
+    if full_page:  # a taller window rather than a long picture: the side bar then reaches the bottom
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": SIZE["width"], "height": height})
+    page.screenshot(path=file, animations="disabled")
+    page.set_viewport_size(SIZE)  # type: ignore[arg-type]
     return file
 
 
 @contextmanager
 def throw_away() -> Iterator[Site]:
-    """A platform of invented jobs in a folder that is gone afterwards; only its web part runs."""
-    with tempfile.TemporaryDirectory(prefix="sightline-shots-") as home:
+    """A platform of invented jobs in a folder that is gone afterwards; only its web part and Redis run."""
+    with ExitStack() as stack:
+        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="sightline-shots-"))
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SIGHTLINE_")},
             "SIGHTLINE_HOME": home,
             "SIGHTLINE_DEBUG": "1",  # serves static files from where they are
             "DJANGO_SUPERUSER_PASSWORD": "screenshots",
         }
+
+        redis_folder = Path(home) / "redis"
+        argv = embedded_redis.argv(folder=redis_folder, socket=redis_folder / "redis.sock")
+        stack.enter_context(_running(argv, environment))
 
         def manage(*arguments: str) -> None:
             subprocess.run([sys.executable, str(ROOT / "manage.py"), *arguments], env=environment, check=True)
@@ -166,14 +177,20 @@ def throw_away() -> Iterator[Site]:
         manage("seed_jobs")
         port = _free_port()
         argv = [sys.executable, str(ROOT / "manage.py"), "runserver", "--noreload", f"127.0.0.1:{port}"]
-        server = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            site = Site(url=f"http://127.0.0.1:{port}", user="operator", password="screenshots")  # noqa: S106
-            _wait_for(f"{site.url}/admin/login/", server)
-            yield site
-        finally:
-            server.terminate()
-            server.wait(10)
+        server = stack.enter_context(_running(argv, environment))
+        site = Site(url=f"http://127.0.0.1:{port}", user="operator", password="screenshots")  # noqa: S106
+        _wait_for(f"{site.url}/admin/login/", server)
+        yield site
+
+
+@contextmanager
+def _running(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def _free_port() -> int:

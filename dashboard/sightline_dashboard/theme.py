@@ -13,6 +13,10 @@ def script(request: HttpRequest) -> str:
     return static("sightline_dashboard/dashboard.js")
 
 
+def favicon(request: HttpRequest) -> str:
+    return static("sightline_dashboard/favicon.svg")
+
+
 def colours(request: HttpRequest) -> dict[str, dict[str, str]]:
     """None here: unfold would write them into an inline <style>. They are variables in our style sheet."""
     return {}

@@ -11,7 +11,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
 
 from sightline.tenants import keys
 from sightline.tenants.models import ApiKey
@@ -56,7 +55,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("tenants.add_apikey")
 
-    @display(description="State")
+    @admin.display(description="State")
     def state(self, key: ApiKey) -> SafeString:
         if key.revoked_at is not None:
             return badges.badge("cancelled", "Revoked")
@@ -68,7 +67,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return self.fields if obj else ()
 
     # --- a new key ---
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: ModelForm, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: "ModelForm[ApiKey]", change: bool) -> None:
         asked = form.cleaned_data
         row, text = keys.create(
             tenant=asked["tenant"].name,
@@ -111,7 +110,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         self._revoke(request, [key])
         return HttpResponseRedirect(reverse("admin:tenants_apikey_changelist"))
 
-    @action(description="Revoke", permissions=["operate"])
+    @admin.action(description="Revoke", permissions=["operate"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         self._revoke(request, list(queryset))
 

@@ -5,7 +5,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from sightline import ids
 from sightline.jobs.models import Attempt
@@ -64,21 +63,21 @@ class AttemptAdmin(HistoryAdmin):
                 queryset = queryset.filter(**{field: word})
         return queryset, False
 
-    @display(description="Outcome")
+    @admin.display(description="Outcome")
     def state(self, attempt: Attempt) -> SafeString:
         return badges.badge(attempt.outcome, attempt.get_outcome_display())
 
-    @display(description="Job")
+    @admin.display(description="Job")
     def of_job(self, attempt: Attempt) -> SafeString:
         return job_link(attempt.job_id)
 
-    @display(description="Took")
+    @admin.display(description="Took")
     def took(self, attempt: Attempt) -> str:
         if attempt.ended_at is None:
             return "–"
         return duration((attempt.ended_at - attempt.started_at).total_seconds() * 1000)
 
-    @display(description="Celery task")
+    @admin.display(description="Celery task")
     def task(self, attempt: Attempt) -> SafeString | str:
         if not attempt.celery_task_id:
             return "–"

@@ -4,7 +4,6 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
 
 from sightline import ids
 from sightline.media import services
@@ -34,7 +33,7 @@ class BlockedMediaAdmin(ReadOnlyAdmin):
         "released_by",
     )
 
-    @display(description="State")
+    @admin.display(description="State")
     def state(self, blocked: BlockedMedia) -> SafeString:
         return (
             badges.badge("open", "Released")
@@ -42,18 +41,18 @@ class BlockedMediaAdmin(ReadOnlyAdmin):
             else badges.badge("quarantined", "Blocked")
         )
 
-    @display(description="Picture")
+    @admin.display(description="Picture")
     def picture(self, blocked: BlockedMedia) -> str:
         return f"{blocked.pixel_sha256[:16]}…"
 
-    @display(description="Job")
+    @admin.display(description="Job")
     def of_job(self, blocked: BlockedMedia) -> SafeString | str:
         try:
             return job_link(ids.decode(ids.JOB, blocked.job))
         except ids.InvalidId:
             return "–"
 
-    @action(description="Release", permissions=["operate"])
+    @admin.action(description="Release", permissions=["operate"])
     def release_selected(self, request: HttpRequest, queryset: QuerySet[BlockedMedia]) -> None:
         released = 0
         for blocked in queryset:

@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from sightline import ids
 from sightline.jobs.models import JobEvent
@@ -29,6 +28,6 @@ class JobEventAdmin(HistoryAdmin):
         except ids.InvalidId:
             return queryset.none(), False
 
-    @display(description="Job")
+    @admin.display(description="Job")
     def of_job(self, event: JobEvent) -> SafeString:
         return job_link(event.job_id)

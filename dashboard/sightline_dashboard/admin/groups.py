@@ -5,7 +5,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from sightline.errors import NotFound
 from sightline.fleet import groups
@@ -31,11 +30,11 @@ class GroupAdmin(ReadOnlyAdmin):
     search_fields = ("id", "tag")
     ordering = ("id",)
 
-    @display(description="Engine", ordering="state")
+    @admin.display(description="Engine", ordering="state")
     def engine(self, group: Group) -> SafeString:
         return badges.badge(group.state)
 
-    @display(description="Intake", ordering="intake")
+    @admin.display(description="Intake", ordering="intake")
     def takes(self, group: Group) -> SafeString:
         return badges.badge(group.intake, "Drained" if group.drained_at else "")
 

@@ -11,7 +11,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
 
 from sightline import ids
 from sightline.jobs.models import Job
@@ -47,7 +46,7 @@ class JobAdmin(HistoryAdmin):
         "ran",
         "group",
         "error_code",
-        "created_at",
+        "created",
     )
     list_display_links = ("name",)
     list_filter = ("status", KindFilter, ModelFilter)
@@ -58,7 +57,8 @@ class JobAdmin(HistoryAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         # The list must not drag the pages' text of fifty documents along.
-        return super().get_queryset(request).defer("input", "output", "params", "metadata", "usage")
+        queryset: QuerySet[Job] = super().get_queryset(request)
+        return queryset.defer("input", "output", "params", "metadata", "usage")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return JobChangeList
@@ -74,30 +74,35 @@ class JobAdmin(HistoryAdmin):
                 object_id = str(ids.decode(ids.JOB, object_id))
             except ids.InvalidId:
                 return None
-        return super().get_object(request, object_id, from_field)
+        found: Job | None = super().get_object(request, object_id, from_field)
+        return found
 
     # --- columns ---
-    @display(description="Status")
+    @admin.display(description="Status")
     def state(self, job: Job) -> SafeString:
         return badges.badge(job.status)
 
-    @display(description="Job")
+    @admin.display(description="Job")
     def name(self, job: Job) -> SafeString:
         return format_html('<code class="sl-id">{}</code>', job.public_id)
 
-    @display(description="Wait")
+    @admin.display(description="Wait")
     def wait(self, job: Job) -> str:
         return duration((job.claimed_at - job.created_at).total_seconds() * 1000) if job.claimed_at else "–"
 
-    @display(description="Run")
+    @admin.display(description="Run")
     def ran(self, job: Job) -> str:
         if not (job.claimed_at and job.ended_at):
             return "–"
         return duration((job.ended_at - job.claimed_at).total_seconds() * 1000)
 
-    @display(description="Error")
+    @admin.display(description="Error")
     def error_code(self, job: Job) -> str:
-        return (job.error or {}).get("code", "")
+        return str((job.error or {}).get("code", ""))
+
+    @admin.display(description="Created")
+    def created(self, job: Job) -> str:
+        return f"{job.created_at:%m-%d %H:%M:%S}"
 
     # --- pages ---
     def get_urls(self) -> list[URLPattern]:
@@ -119,7 +124,8 @@ class JobAdmin(HistoryAdmin):
     ) -> HttpResponseBase:
         job = self._visible(request, object_id)
         if job is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return gone
         context = {
             **self.admin_site.each_context(request),
             "title": job.public_id,
@@ -184,11 +190,11 @@ class JobAdmin(HistoryAdmin):
         return HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.public_id]))
 
     # --- many jobs ---
-    @action(description="Cancel…", permissions=["operate"])
+    @admin.action(description="Cancel…", permissions=["operate"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         return self._operate_on(request, queryset, job_actions.CANCEL)
 
-    @action(description="Retry…", permissions=["operate"])
+    @admin.action(description="Retry…", permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         return self._operate_on(request, queryset, job_actions.RETRY)
 

@@ -7,7 +7,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from sightline import ids
 from sightline.media.models import Media
@@ -61,7 +60,7 @@ class MediaAdmin(HistoryAdmin):
             raise Http404
         return picture(media)
 
-    @display(description="Image")
+    @admin.display(description="Image")
     def shown(self, media: Media) -> SafeString:
         return format_html(
             '<img class="sl-picture" src="{}" width="{}" height="{}" alt="{}">',
@@ -71,14 +70,14 @@ class MediaAdmin(HistoryAdmin):
             media.filename or media.public_id,
         )
 
-    @display(description="Id")
+    @admin.display(description="Id")
     def name(self, media: Media) -> SafeString:
         return format_html('<code class="sl-id">{}</code>', media.public_id)
 
-    @display(description="Pixels")
+    @admin.display(description="Pixels")
     def size(self, media: Media) -> str:
         return f"{media.width} × {media.height}"
 
-    @display(description="Bytes")
+    @admin.display(description="Bytes")
     def length(self, media: Media) -> str:
         return f"{media.bytes / 1000:,.0f} kB"

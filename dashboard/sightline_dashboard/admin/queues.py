@@ -5,7 +5,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from sightline.fleet import queues
 from sightline.fleet.models import Queue
@@ -19,7 +18,7 @@ class QueueAdmin(ReadOnlyAdmin):
     search_fields = ("name",)
     ordering = ("name",)
 
-    @display(description="State", ordering="paused_at")
+    @admin.display(description="State", ordering="paused_at")
     def state(self, queue: Queue) -> SafeString:
         return badges.badge("closed", "Paused") if queue.paused_at else badges.badge("open")
 

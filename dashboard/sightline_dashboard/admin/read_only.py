@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 from sightline_dashboard.keyset import KeysetChangeList
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     """No add, no change, no delete."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -7,13 +7,12 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from sightline.tenants.models import Tenant
 
 
 @admin.register(Tenant)
-class TenantAdmin(ModelAdmin):
+class TenantAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("name", "weight", "max_queued", "jobs", "created_at")
     fields = ("name", "weight", "max_queued")
     search_fields = ("name",)
@@ -23,7 +22,7 @@ class TenantAdmin(ModelAdmin):
         """Everything stored belongs to a tenant: it is not deleted with one click."""
         return False
 
-    @display(description="Jobs")
+    @admin.display(description="Jobs")
     def jobs(self, tenant: Tenant) -> SafeString:
         query = urlencode({"q": f"tenant:{tenant.name}"})
         return format_html(

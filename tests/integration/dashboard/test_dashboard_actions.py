@@ -1,0 +1,128 @@
+"""What an operator does goes through the platform's services."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from sightline.fleet.models import EngineState, Group, Intake, Queue
+from sightline.jobs.models import Job, JobEvent
+from sightline.jobs.services.quarantine import block_media
+from sightline.jobs.status import Status
+from sightline.media.models import BlockedMedia
+from sightline.tenants import keys
+from sightline.tenants.models import ApiKey, Tenant
+from sightline_dashboard.home.database_time import database_now
+from sightline_dashboard.seeding import stories
+from sightline_dashboard.seeding.seed import BUSY
+from sightline_dashboard.seeding.writing import Fate
+
+pytestmark = pytest.mark.django_db
+
+QUEUED = Fate(status=Status.QUEUED)
+FAILED = Fate(status=Status.FAILED, troubles=(BUSY,))
+
+
+@pytest.fixture(autouse=True)
+def _redis(redis_url: str) -> None:
+    """The services publish."""
+
+
+def test_cancelling_a_job_names_who_did_it(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.click(), QUEUED)
+    operator.post(reverse("admin:jobs_job_cancel", args=[job.public_id]))
+    assert Job.objects.get(pk=job.pk).status == Status.CANCELLED
+    event = JobEvent.objects.filter(job=job).latest("id")
+    assert (event.type, event.actor) == ("job.cancelled", "admin:operator")
+
+
+def test_retrying_a_failed_job_queues_it_again(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.click(), FAILED)
+    operator.post(reverse("admin:jobs_job_retry", args=[job.public_id]))
+    again = Job.objects.get(pk=job.pk)
+    assert (again.status, again.tries, again.error) == (Status.QUEUED, 0, None)
+
+
+def test_retrying_a_job_that_succeeded_says_why_not(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.click())
+    page = operator.post(reverse("admin:jobs_job_retry", args=[job.public_id]), follow=True)
+    assert "is succeeded" in page.content.decode()
+    assert Job.objects.get(pk=job.pk).status == Status.SUCCEEDED
+
+
+def test_a_selection_is_confirmed_with_its_count_before_anything_happens(
+    stage: Any, operator: Client
+) -> None:
+    now = database_now()
+    jobs = [
+        stage.job(stories.click(), fate, dice=n, created=now - timedelta(seconds=60 + n))
+        for n, fate in enumerate((FAILED, FAILED, FAILED, QUEUED))
+    ]
+    chosen = {"action": "retry_selected", "_selected_action": [str(job.pk) for job in jobs]}
+    asked = operator.post("/admin/jobs/job/", chosen)
+    assert "Retry 3 of 4 jobs?" in re.sub(r"\s+", " ", asked.content.decode())
+    assert Job.objects.filter(status=Status.FAILED).count() == 3
+    done = operator.post("/admin/jobs/job/", {**chosen, "confirmed": "yes"}, follow=True)
+    assert "3 jobs queued again." in done.content.decode()
+    assert Job.objects.filter(status=Status.QUEUED).count() == 4
+
+
+def test_a_queue_is_paused_and_resumed(operator: Client) -> None:
+    operator.post(reverse("admin:fleet_queue_pause", args=["ocr.default"]))
+    queue = Queue.objects.get(name="ocr.default")
+    assert queue.paused_at is not None
+    assert queue.paused_by == "admin:operator"
+    operator.post(reverse("admin:fleet_queue_resume", args=["ocr.default"]))
+    queue.refresh_from_db()
+    assert queue.paused_at is None
+    assert operator.post(reverse("admin:fleet_queue_pause", args=["no.queue"])).status_code == 404
+
+
+def test_a_group_is_drained_and_undrained(operator: Client) -> None:
+    Group.objects.create(
+        id="gpu0@node1", name="gpu0", host="node1", tag="default", state=EngineState.LIVE, intake=Intake.OPEN
+    )
+    operator.post(reverse("admin:fleet_group_drain", args=["gpu0@node1"]))
+    group = Group.objects.get()
+    assert group.drained_at is not None
+    assert group.intake == Intake.CLOSED
+    operator.post(reverse("admin:fleet_group_undrain", args=["gpu0@node1"]))
+    group.refresh_from_db()
+    assert group.drained_at is None
+
+
+def test_a_new_key_is_shown_once_and_only_its_digest_is_kept(operator: Client) -> None:
+    tenant = Tenant.objects.create(name="acme")
+    asked = {"tenant": str(tenant.pk), "name": "backend", "kinds": ["ocr"], "scopes": ["submit"]}
+    page = operator.post("/admin/tenants/apikey/add/", asked)
+    found = re.search(r"sl_[\w-]{43}", page.content.decode())
+    assert found is not None
+    assert "no-store" in page["Cache-Control"]
+    row = keys.authenticate(text=found[0])
+    assert (row.name, row.kinds, row.scopes) == ("backend", ["ocr"], ["submit"])
+    assert found[0] not in str(ApiKey.objects.values())
+    for path in ("/admin/tenants/apikey/", reverse("admin:tenants_apikey_change", args=[row.pk])):
+        again = operator.get(path).content.decode()
+        assert found[0] not in again
+        assert row.sha256 not in again
+
+
+def test_a_revoked_key_is_refused(operator: Client) -> None:
+    row, text = keys.create(tenant="acme", name="backend")
+    operator.post(reverse("admin:tenants_apikey_revoke", args=[row.pk]))
+    with pytest.raises(keys.NotAuthenticated, match="revoked"):
+        keys.authenticate(text=text)
+
+
+def test_a_blocked_picture_is_released(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.click())
+    block_media(job_id=job.pk, reason="it killed two engines")
+    blocked = BlockedMedia.objects.get()
+    chosen = {"action": "release_selected", "_selected_action": [str(blocked.pk)]}
+    operator.post("/admin/media/blockedmedia/", chosen)
+    blocked.refresh_from_db()
+    assert blocked.released_at is not None
+    assert blocked.released_by == "admin:operator"

@@ -1,0 +1,105 @@
+"""The dashboard in a real browser: what people see, and what the content security policy lets happen."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from playwright.sync_api import Page, TimeoutError, sync_playwright
+
+from sightline.jobs.status import Status
+from sightline.kinds.contract import Reply
+from sightline_dashboard.screenshots import CHROMIUM, FLAGS, Site, sign_in
+from sightline_dashboard.seeding import stories
+from sightline_dashboard.seeding.writing import Fate
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+SANDBOXED = "frame is sandboxed and the 'allow-scripts' permission is not set"
+"""Said when a script of a model's HTML is stopped, which is what we want."""
+
+
+@pytest.fixture(autouse=True)
+def _rows_under_a_running_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Playwright keeps an event loop in this thread; the tests' own queries run beside it, never inside."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture
+def page(live_server: Any, redis_url: str) -> Iterator[Page]:
+    """A page in which the operator is signed in. Whatever the page complains about fails the test."""
+    User.objects.create_superuser("operator", password="password")
+    complaints: list[str] = []
+    # A browser for each test: its event loop must have ended when the tables are emptied.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        opened = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=live_server.url)
+        opened.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        sign_in(opened, Site(url=live_server.url, user="operator", password="password"))
+        yield opened
+        browser.close()
+    assert [said for said in complaints if SANDBOXED not in said] == []
+
+
+def test_the_click_is_drawn_inside_the_button(page: Page, stage: Any) -> None:
+    story = stories.click()
+    job = stage.job(story)
+    page.goto("/admin/jobs/job/")
+    page.get_by_role("link", name=job.public_id).click()
+    image = page.get_by_alt_text("The screenshot that the job was given").bounding_box()
+    marker = page.locator("#gui-marker").bounding_box()
+    assert image is not None
+    assert marker is not None
+    scale = image["width"] / story.picture.width
+    x1, y1, x2, y2 = (value * scale for value in story.picture.parts["Save"])
+    x = marker["x"] + marker["width"] / 2 - image["x"]
+    y = marker["y"] + marker["height"] / 2 - image["y"]
+    assert x1 < x < x2
+    assert y1 < y < y2
+    # It is the picture itself that is shown, not a broken link.
+    shown = "image => image.complete && image.naturalWidth"
+    assert page.locator(".sl-canvas img").evaluate(shown) == story.picture.width
+
+
+def test_a_line_and_its_box_are_marked_together(page: Page, stage: Any) -> None:
+    job = stage.job(stories.boxes())
+    page.goto(reverse("admin:jobs_job_change", args=[job.public_id]))
+    page.get_by_role("link", name="Invoice 4711").nth(1).focus()
+    assert page.locator(".sl-marked").count() == 2
+
+
+def test_html_of_a_model_runs_nothing(page: Page, stage: Any) -> None:
+    text = "```html\n<p>Total</p><script>document.body.textContent = 'taken'</script>\n```"
+    job = stage.job(replace(stories.html(), reply=Reply(text=text, finish="stop")))
+    page.goto(reverse("admin:jobs_job_change", args=[job.public_id]))
+    frame = page.frame_locator("iframe.sl-frame")
+    assert frame.locator("p").inner_text() == "Total"
+    assert "taken" not in frame.locator("body").inner_text()
+
+
+def test_a_job_is_cancelled_by_keyboard(page: Page, stage: Any) -> None:
+    job = stage.job(stories.click(), Fate(status=Status.QUEUED))
+    page.goto(reverse("admin:jobs_job_change", args=[job.public_id]))
+    page.get_by_role("button", name="Cancel").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("1 job cancelled.").wait_for()
+
+
+def test_the_home_page_refreshes_itself_until_it_is_paused(page: Page, stage: Any) -> None:
+    page.goto("/admin/")
+    job = stage.job(stories.click(), Fate(status=Status.FAILED))
+    page.get_by_role("link", name=job.public_id).wait_for()
+    switch = page.get_by_role("button", name="Live")
+    switch.click()
+    page.get_by_role("button", name="Paused").wait_for()
+    before = page.locator("#live time").inner_text()
+    with pytest.raises(TimeoutError):
+        page.wait_for_function(
+            "was => document.querySelector('#live time').innerText !== was", arg=before, timeout=5000
+        )
+    page.get_by_role("button", name="Paused").click()
+    page.wait_for_function("was => document.querySelector('#live time').innerText !== was", arg=before)

@@ -1,0 +1,201 @@
+"""Every page renders whatever state the platform is in, with a bounded number of queries."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from sightline.jobs.models import Attempt, Job, JobEvent
+from sightline.jobs.status import Status
+from sightline.kinds.contract import Reply
+from sightline.kinds.registry import KINDS
+from sightline.media.models import Media
+from sightline.tenants.models import Tenant
+from sightline_dashboard.home.database_time import database_now
+from sightline_dashboard.seeding import stories
+
+pytestmark = pytest.mark.django_db
+
+MOST_QUERIES = 15
+
+
+def test_the_home_page_asks_a_fixed_number_of_queries(
+    stage: Any,
+    operator: Client,
+    everything: list[Job],
+    redis_url: str,
+    django_assert_max_num_queries: Any,
+) -> None:
+    with django_assert_max_num_queries(MOST_QUERIES) as queries:
+        page = operator.get("/admin/")
+    before = len(queries)
+    somebody, story = Tenant.objects.create(name="newcomer"), stories.click()
+    for number in range(5):
+        stage.job(story, dice=number + 10, tenant=somebody)
+    with django_assert_max_num_queries(before):
+        operator.get("/admin/")
+    text = page.content.decode()
+    assert "Redis does not answer" not in text
+    for word in (*KINDS, "gpu0@node1", "Paused", "Restarting", "engine_died"):
+        assert word in text
+
+
+def test_a_job_of_every_kind_and_status_has_a_page(
+    operator: Client,
+    everything: list[Job],
+    django_assert_max_num_queries: Any,
+) -> None:
+    seen = set()
+    for job in everything:
+        with django_assert_max_num_queries(MOST_QUERIES):
+            page = operator.get(reverse("admin:jobs_job_change", args=[job.public_id]))
+        assert page.status_code == 200
+        assert job.public_id in page.content.decode()
+        seen.add((job.kind, job.status))
+    assert seen == {(kind, status) for kind in KINDS for status in Status}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "jobs/job/",
+        "jobs/job/?status__exact=failed&kind=gui",
+        "jobs/job/?q=tenant:acme+kind:ocr+status:succeeded",
+        "jobs/attempt/",
+        "jobs/jobevent/",
+        "fleet/group/",
+        "fleet/queue/",
+        "media/media/",
+        "media/blockedmedia/",
+        "tenants/tenant/",
+        "tenants/apikey/",
+        "tenants/apikey/add/",
+        "auth/user/",
+    ],
+)
+def test_a_list_asks_a_fixed_number_of_queries(
+    operator: Client,
+    everything: list[Job],
+    django_assert_max_num_queries: Any,
+    path: str,
+) -> None:
+    with django_assert_max_num_queries(7) as queries:
+        assert operator.get(f"/admin/{path}").status_code == 200
+    counted = [query["sql"] for query in queries if "COUNT(" in query["sql"] and "jobs_" in query["sql"]]
+    assert counted == []
+
+
+def test_rows_of_a_job_have_pages_of_their_own(operator: Client, everything: list[Job]) -> None:
+    for row in (Attempt.objects.first(), JobEvent.objects.first(), Media.objects.first()):
+        assert row is not None
+        name = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
+        assert operator.get(reverse(name, args=[row.pk])).status_code == 200
+
+
+def test_the_list_finds_a_job_by_its_public_id(operator: Client, everything: list[Job]) -> None:
+    wanted, other = everything[0], everything[1]
+    page = operator.get("/admin/jobs/job/", {"q": wanted.public_id}).content.decode()
+    assert wanted.public_id in page
+    assert other.public_id not in page
+    assert "job_" not in _rows(operator.get("/admin/jobs/job/", {"q": "job_nonsense"}).content.decode())
+
+
+def test_the_list_finds_jobs_by_tag(operator: Client, everything: list[Job]) -> None:
+    page = operator.get("/admin/jobs/job/", {"q": "tag:save-dialog"}).content.decode()
+    tagged = {job.public_id for job in everything if "save-dialog" in job.tags}
+    assert set(re.findall(r"job_\w{26}", _rows(page))) == tagged
+
+
+def test_pages_by_key_show_every_job_once(stage: Any, operator: Client) -> None:
+    now, story = database_now(), stories.chat()
+    made = [
+        stage.job(story, dice=number, created=now - timedelta(minutes=10, seconds=number)).public_id
+        for number in range(120)
+    ]
+    found: list[str] = []
+    path = "/admin/jobs/job/"
+    while path:
+        page = operator.get(path).content.decode()
+        found += dict.fromkeys(re.findall(r"job_\w{26}", _rows(page)))
+        older = re.search(r'<a href="(\?[^"]*before=[^"]*)"', page)
+        path = "/admin/jobs/job/" + older[1] if older else ""
+    assert found == made
+    back = operator.get("/admin/jobs/job/", {"after": str(Job.objects.order_by("pk")[0].pk)})
+    assert len(set(re.findall(r"job_\w{26}", _rows(back.content.decode())))) == 50
+
+
+def test_a_gui_job_is_drawn_in_pixels_of_its_screenshot(stage: Any, operator: Client) -> None:
+    story = stories.click()
+    job = stage.job(story)
+    page = operator.get(reverse("admin:jobs_job_change", args=[job.public_id])).content.decode()
+    marker = re.search(r'id="gui-marker" data-x="(\d+)" data-y="(\d+)"', page)
+    assert marker is not None
+    x1, y1, x2, y2 = story.picture.parts["Save"]
+    assert x1 < int(marker[1]) < x2
+    assert y1 < int(marker[2]) < y2
+    assert f'viewBox="0 0 {story.picture.width} {story.picture.height}"' in page
+
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def test_text_of_a_model_is_always_escaped(stage: Any, operator: Client) -> None:
+    for story in (stories.chat(), stories.plain_text(), stories.click()):
+        text = story.reply.text.replace("Action: ", f"Action: {HOSTILE} ")
+        text = text if HOSTILE in text else HOSTILE + text
+        job = stage.job(replace(story, reply=Reply(text=text, finish="stop")))
+        page = operator.get(reverse("admin:jobs_job_change", args=[job.public_id])).content.decode()
+        assert "&lt;script&gt;alert(1)" in page
+        assert "<script>alert(1)" not in page
+        assert "<img src=x" not in page
+
+
+def test_html_of_a_model_is_locked_into_a_frame(stage: Any, operator: Client) -> None:
+    story = stories.html()
+    job = stage.job(replace(story, reply=Reply(text=f"```html\n<p>{HOSTILE}</p>\n```", finish="stop")))
+    page = operator.get(reverse("admin:jobs_job_change", args=[job.public_id])).content.decode()
+    assert 'sandbox=""' in page
+    assert "<script>alert(1)" not in page
+    frame = operator.get(reverse("admin:jobs_job_html", args=[job.public_id, 1]))
+    assert frame["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert frame["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_the_policy_forbids_inline_script(operator: Client) -> None:
+    page = operator.get("/admin/")
+    rules = dict(rule.split(" ", 1) for rule in page["Content-Security-Policy"].split("; "))
+    assert "unsafe-inline" not in rules["script-src"] + rules["style-src"]
+    assert rules["default-src"] == "'none'"
+    text = page.content.decode()
+    assert not re.findall(r"<script(?![^>]*\bsrc=)", text)
+    assert not re.findall(r"<style|\sonclick=|\sstyle=", text)
+
+
+def test_seeding_refuses_a_database_with_jobs(everything: list[Job]) -> None:
+    with pytest.raises(CommandError, match="jobs in this database"):
+        call_command("seed_jobs")
+
+
+def test_a_job_whose_image_is_gone_still_has_a_page(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.boxes())
+    Media.objects.all().delete()
+    page = operator.get(reverse("admin:jobs_job_change", args=[job.public_id]))
+    assert page.status_code == 200
+    assert "not stored any more" in page.content.decode()
+    assert operator.get(reverse("admin:jobs_job_image", args=[job.public_id, 0])).status_code == 404
+
+
+def test_an_unknown_job_leads_home(operator: Client) -> None:
+    for name in ("job_00000000000000000000000000", "job_nonsense", "nonsense"):
+        assert operator.get(reverse("admin:jobs_job_change", args=[name])).status_code == 302
+
+
+def _rows(page: str) -> str:
+    """The table of a list, without the search box above it."""
+    _, _, below = page.partition('id="result_list"')
+    return below.partition("</table>")[0]
