@@ -239,8 +239,8 @@ LOGGING = {
     "loggers": {
         "sightline": {"level": LOG_LEVEL},
         "sightline_workers": {"level": LOG_LEVEL},
-        # A client's mistake (4xx) is an answer, no event of ours.
-        "django.request": {"level": "ERROR"},
+        # A client's mistake is an answer, no event; a failure is logged by the handler that renders it.
+        "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }

@@ -1,0 +1,64 @@
+"""Threads of one process take turns at writing; none of them starves."""
+
+import threading
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection, transaction
+
+from sightline.database.sqlite3 import base
+from sightline.tenants.models import Tenant
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _only_sqlite(database_kind: str) -> None:
+    if database_kind != "sqlite":
+        pytest.skip("needs SQLite: PostgreSQL has row locks")
+
+
+def write(name: str) -> None:
+    with transaction.atomic():
+        Tenant.objects.create(name=name)
+
+
+def test_many_threads_all_get_to_write() -> None:
+    failures: list[Exception] = []
+
+    def run(thread: int) -> None:
+        try:
+            for n in range(20):
+                write(f"t{thread}-{n}")
+        except OperationalError as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert Tenant.objects.count() == 320
+
+
+def test_a_transaction_that_fails_gives_its_turn_back() -> None:
+    write("x")
+    with pytest.raises(IntegrityError):
+        write("x")
+    with transaction.atomic(), transaction.atomic():
+        Tenant.objects.create(name="y")
+    assert not any(turn.locked() for turn in base._turns.values())
+
+
+def test_a_connection_closed_within_a_transaction_gives_its_turn_back() -> None:
+    def run() -> None:
+        transaction.set_autocommit(False)
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    write("z")
+    assert Tenant.objects.count() == 1
