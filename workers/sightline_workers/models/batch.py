@@ -30,6 +30,10 @@ class Batch:
     """(size, patches, 768), or None without pictures."""
     truth: NDArray[np.int64] | None = None
     """(size, 5, patches), see `truth.of_patches`."""
+    targets: NDArray[np.bool_] | None = None
+    """(size, image tokens): which of them show what the answer is about."""
+    asks: NDArray[np.int64] | None = None
+    """(size,): index of the token from which on the answer depends on it."""
     grid: tuple[int, int] = (0, 0)
     """Rows and columns of patches."""
     start: int = 0
@@ -69,8 +73,16 @@ def assemble(task: Task, level: int, samples: list[Sample]) -> Batch:
         pixels=flatten(np.stack([np.asarray(scene.image) for scene in scenes])),
         truth=np.stack([truth.of_patches(scene) for scene in scenes]),
         grid=(height // PATCH, width // PATCH),
+        targets=np.stack([truth.of_target(one.scene, one.target) for one in samples if one.scene]),
+        asks=np.array([_asks(row, prompt) for row, prompt in zip(rows, prompts, strict=True)]),
         start=start,
     )
+
+
+def _asks(row: list[int], prompt: int) -> int:
+    """Index of the token that opens a coordinate, or of the prompt's last one where there is none."""
+    opening = {number for text, number in token_ids().items() if text.endswith('"coordinate": [')}
+    return next((index for index in range(prompt, len(row)) if row[index] in opening), prompt - 1)
 
 
 def draw(task: Task, level: int, size: int, seed: int) -> Batch:

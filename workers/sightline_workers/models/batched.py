@@ -97,8 +97,12 @@ def hidden(
     start: int,
     grid: tuple[int, int],
     cache: Cache | None = None,
+    states: list[Tensor] | None = None,
 ) -> Tensor:
-    """The text model's last hidden states, (batch, length, width); keys and values go into `cache`."""
+    """The text model's last hidden states, (batch, length, width); keys and values go into `cache`.
+
+    Each layer's output is appended to `states`.
+    """
     batch, length = ids.shape
     x = model.model.language_model.embed_tokens(ids)
     mask = None
@@ -108,11 +112,19 @@ def hidden(
         mask = torch.zeros(batch, length, dtype=torch.bool, device=ids.device)
         mask[:, start:end] = True
     place = positions(length, start, grid).to(ids.device)[:, None].expand(3, batch, length)
-    return model.model.language_model(
-        inputs_embeds=x,
-        position_ids=place,
-        past_key_values=cache,
-        use_cache=cache is not None,
-        visual_pos_masks=mask,
-        deepstack_visual_embeds=[one.flatten(0, 1) for one in seen.deepstack] if seen else None,
-    ).last_hidden_state
+    hooks = [
+        layer.register_forward_hook(lambda _module, _given, result: states.append(result))
+        for layer in (model.model.language_model.layers if states is not None else ())
+    ]
+    try:
+        return model.model.language_model(
+            inputs_embeds=x,
+            position_ids=place,
+            past_key_values=cache,
+            use_cache=cache is not None,
+            visual_pos_masks=mask,
+            deepstack_visual_embeds=[one.flatten(0, 1) for one in seen.deepstack] if seen else None,
+        ).last_hidden_state
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -24,7 +24,7 @@ MEMORY = 0.9
 FIRST = 3
 """Level of ocr at which the other tasks begin: they need a tower that can read."""
 
-SHARES: dict[Task, float] = {"ocr": 0.40, "gui": 0.26, "sign": 0.05, "look": 0.11, "talk": 0.06, "echo": 0.12}
+SHARES: dict[Task, float] = {"ocr": 0.36, "gui": 0.34, "sign": 0.06, "look": 0.12, "talk": 0.06, "echo": 0.06}
 """How often each task comes once all have begun."""
 
 

@@ -37,3 +37,31 @@ class PatchHeads(nn.Module):
             if number == 0:
                 right = (answer.argmax(-1) == wanted)[wanted > 0].float().mean()
         return loss, right
+
+
+class Pointer(nn.Module):
+    """Teaches the text model's lower half to find, among the image tokens, those that an answer is about.
+
+    Choosing a button by its label is a circuit of several steps that the digits of a coordinate alone hardly reward.
+    """
+
+    def __init__(self, width: int, inner: int = 64) -> None:
+        super().__init__()
+        self.ask = nn.Linear(width, inner)
+        self.show = nn.Linear(width, inner)
+
+    def forward(self, hidden: Tensor, asks: Tensor, image: slice, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the share of samples whose best token is a right one.
+
+        `hidden` is (batch, length, width); `targets` (batch, image tokens). Samples without a target do not count.
+        """
+        some = targets.any(1)
+        if not some.any():
+            return hidden.new_zeros(()), hidden.new_full((), float("nan"))
+        asking = self.ask(hidden[torch.arange(len(hidden), device=hidden.device), asks])
+        scores = (
+            torch.einsum("bd,btd->bt", asking, self.show(hidden[:, image])).float() / asking.shape[-1] ** 0.5
+        )
+        share = scores.log_softmax(-1).masked_fill(~targets, float("-inf")).logsumexp(-1)
+        right = targets.gather(1, scores.argmax(-1, keepdim=True))[:, 0]
+        return -share[some].mean(), right[some].float().mean()

@@ -31,6 +31,8 @@ class Sample:
     scene: Scene | None
     messages: list[dict[str, Any]]
     answer: str
+    target: Element | None = None
+    """The element that the answer is about."""
 
 
 def _ocr(rng: random.Random, level: int, shared: random.Random) -> Sample:
@@ -64,13 +66,13 @@ def give_up(scene: Scene, label: str) -> str:
 def _gui(rng: random.Random, level: int, shared: random.Random) -> Sample:
     scene = windows.draw(rng, level, shared)
     element = rng.choice(scene.elements)
-    label, answer = element.label, click(scene, element)
+    label, answer, target = element.label, click(scene, element), element
     if rng.random() < windows.LEVELS[level].missing:
-        label = windows.absent(rng, scene)
+        label, target = windows.absent(rng, scene), None
         answer = give_up(scene, label)
     wording = rng.choice(("Click {}", "Click {}", "Click the {} button", "Press {}", "Tap {}", "Click on {}"))
     messages = gui.messages(image=0, tool=tool_of(scene), instruction=wording.format(label))
-    return Sample(scene=scene, messages=messages, answer=answer)
+    return Sample(scene=scene, messages=messages, answer=answer, target=target)
 
 
 def _sign(rng: random.Random, level: int, shared: random.Random) -> Sample:
@@ -80,8 +82,9 @@ def _sign(rng: random.Random, level: int, shared: random.Random) -> Sample:
 
 
 def _look(rng: random.Random, level: int, shared: random.Random) -> Sample:
-    scene, question, answer = windows.question(rng, level, shared)
-    return Sample(scene=scene, messages=chat.messages(prompt=question, images=[0]), answer=answer)
+    scene, question, answer, target = windows.question(rng, level, shared)
+    messages = chat.messages(prompt=question, images=[0])
+    return Sample(scene=scene, messages=messages, answer=answer, target=target)
 
 
 TALK = {

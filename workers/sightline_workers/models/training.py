@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen3VLForConditionalGeneration
 
 from . import batched, config
 from .batch import Batch
 from .curriculum import Curriculum
-from .heads import PatchHeads
+from .heads import PatchHeads, Pointer
 
 RATE = 6e-4
 """Learning rate; 1e-3 is known not to learn."""
@@ -23,7 +24,10 @@ AVERAGE = 0.998
 """How much of the averaged weights, which are the ones exported, survives a step."""
 
 LESSON = 0.5
-"""Weight of the patches' loss beside the answers' loss."""
+"""Weight of the patches' and the pointer's losses beside the answers' loss."""
+
+POINTING = 1
+"""The text layer after which the pointer looks; the layers above it turn what was found into words and digits."""
 
 
 class Training:
@@ -39,7 +43,8 @@ class Training:
         )
         self.model.float().to(device)
         self.heads = PatchHeads(self.model.config.text_config.hidden_size).to(device)
-        self.parameters = [*self.model.parameters(), *self.heads.parameters()]
+        self.pointer = Pointer(self.model.config.text_config.hidden_size).to(device)
+        self.parameters = [*self.model.parameters(), *self.heads.parameters(), *self.pointer.parameters()]
         self.average = [one.detach().clone() for one in self.model.parameters()]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
@@ -54,6 +59,7 @@ class Training:
             "model": self.model.state_dict(),
             "average": self.average,
             "heads": self.heads.state_dict(),
+            "pointer": self.pointer.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "curriculum": self.curriculum.dump(),
             "step": self.step,
@@ -69,6 +75,7 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.average = [one.detach() for one in state["average"]]
         self.heads.load_state_dict(state["heads"])
+        self.pointer.load_state_dict(state["pointer"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.curriculum = Curriculum.load(state["curriculum"])
         self.step, self.seconds = state["step"], state["seconds"]
@@ -85,14 +92,21 @@ class Training:
         ids = torch.from_numpy(batch.ids).to(self.device)
         wanted = torch.from_numpy(batch.answers[:, 1:]).to(self.device)
         lesson = torch.zeros((), device=self.device)
-        read = torch.full((), float("nan"))
+        read = found = torch.full((), float("nan"))
         with torch.autocast(self.device.type, torch.bfloat16):
             seen = None
             if batch.pixels is not None:
                 pixels = torch.from_numpy(batch.pixels).to(self.device).float().div_(127.5).sub_(1)
                 seen = batched.see(self.model, pixels, batch.grid)
                 lesson, read = self.heads(seen.merged, torch.from_numpy(batch.truth).to(self.device))
-            hidden = batched.hidden(self.model, ids, seen, batch.start, batch.grid)
+            states: list[Tensor] = []
+            hidden = batched.hidden(self.model, ids, seen, batch.start, batch.grid, states=states)
+            if seen is not None and batch.targets is not None:
+                image = slice(batch.start, batch.start + seen.merged.shape[1])
+                targets = torch.from_numpy(batch.targets).to(self.device)
+                asks = torch.from_numpy(batch.asks).to(self.device)
+                pointed, found = self.pointer(states[POINTING], asks, image, targets)
+                lesson = lesson + pointed
             scores = self.model.lm_head(hidden[:, :-1][wanted])
         target = ids[:, 1:][wanted]
         loss = functional.cross_entropy(scores.float(), target)
@@ -113,4 +127,5 @@ class Training:
             "right": 1 - wrong.any(1).float().mean().item(),
             "tokens": 1 - wrong.sum().item() / max(1, wanted.sum().item()),
             "read": read.item(),
+            "found": found.item(),
         }

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import PATCH
-from .drawing.scene import Scene
+from .config import MERGE, PATCH
+from .drawing.scene import Element, Scene
 from .patches import order
 
 CLASSES = (98, 26, 8, 101, 101)
@@ -44,6 +44,18 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         grid[3][cell] = min(CLASSES[3] - 1, 1 + round(x / scene.image.width * 100))
         grid[4][cell] = min(CLASSES[4] - 1, 1 + round(y / scene.image.height * 100))
     return grid.reshape(len(CLASSES), -1)[:, order(rows, columns)]
+
+
+def of_target(scene: Scene, target: Element | None) -> NDArray[np.bool_]:
+    """(image tokens,): which tokens show `target`; none where there is no target."""
+    columns, rows = scene.image.width // PATCH // MERGE, scene.image.height // PATCH // MERGE
+    shown = np.zeros((rows, columns), np.bool_)
+    if target is not None:
+        edge = PATCH * MERGE
+        x1, y1, x2, y2 = target.box
+        # Of the label's tokens: the button without its padding.
+        shown[(y1 + 8) // edge : -(-(y2 - 8) // edge), (x1 + 12) // edge : -(-(x2 - 12) // edge)] = True
+    return shown.reshape(-1)
 
 
 def _mark(grid: NDArray[np.int64], cell: tuple[slice, slice], char: int, column: int, row: int) -> None:

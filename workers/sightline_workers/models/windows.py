@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from .drawing import Scene, WindowStyle, colours, draw_window, fonts, words
+from .drawing import Element, Scene, WindowStyle, colours, draw_window, fonts, words
 from .drawing.window import Button
 
 Canvas = tuple[int, int]
@@ -41,7 +41,7 @@ EVERY: tuple[fonts.Face, ...] = ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaV
 
 LEVELS = (
     WindowLevel(buttons=(1, 1), titled=False, coloured=False),
-    WindowLevel(buttons=(1, 2)),
+    WindowLevel(buttons=(2, 4)),
     WindowLevel(buttons=(1, 4)),
     WindowLevel(buttons=(2, 4), freedom=4),
     WindowLevel(buttons=(2, 4), freedom=10),
@@ -140,18 +140,17 @@ def absent(rng: random.Random, scene: Scene) -> str:
             return label
 
 
-def question(rng: random.Random, number: int, shared: random.Random) -> tuple[Scene, str, str]:
-    """A window of level `number`, a closed question about it and the answer."""
+def question(
+    rng: random.Random, number: int, shared: random.Random
+) -> tuple[Scene, str, str, Element | None]:
+    """A window of level `number`, a closed question about it, the answer, and the button it is about."""
     scene = draw(rng, number, shared)
     element = rng.choice(scene.elements)
-    kind = rng.randrange(3)
+    kind = rng.randrange(4)
     if kind == 0:
-        return scene, "How many buttons are there?", str(len(scene.elements))
-    if kind == 1:
-        return scene, f"What colour is the button {element.label}?", element.colour
-    there = rng.random() < 0.5
-    return (
-        scene,
-        f"Is there a button {element.label if there else absent(rng, scene)}?",
-        "Yes" if there else "No",
-    )
+        return scene, "How many buttons are there?", str(len(scene.elements)), None
+    if kind <= 2:
+        return scene, f"What colour is the button {element.label}?", element.colour, element
+    if rng.random() < 0.5:
+        return scene, f"Is there a button {element.label}?", "Yes", element
+    return scene, f"Is there a button {absent(rng, scene)}?", "No", None
