@@ -8,7 +8,6 @@ from uuid import UUID
 from sightline import ids
 from sightline.jobs.status import AttemptOutcome
 
-
 LEASE_LAPSED = "worker_lost"
 """The failure code of a claim whose worker stopped renewing its lease."""
 
