@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from sightline.cli.tables import print_table
+
 COLOURS = {
     "queued": "cyan",
     "running": "blue",
@@ -29,8 +31,7 @@ def jobs(ctx: click.Context, status: str, kind: str, limit: int, as_json: bool) 
     """List jobs, newest first; or show, cancel or retry one."""
     if ctx.invoked_subcommand is not None:
         return
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from sightline.cli.connection import connected
 
@@ -40,7 +41,7 @@ def jobs(ctx: click.Context, status: str, kind: str, limit: int, as_json: bool) 
         for job in found:
             click.echo(json.dumps(job.document))
         return
-    table = Table("id", "kind", "model", "status", "runs", "created", "why", box=None)
+    table = Table(Column("id", no_wrap=True), "kind", "model", "status", "runs", "created", "why", box=None)
     for job in found:
         facts = job.document
         created = str(facts.get("created_at") or "")[:19].replace("T", " ")
@@ -49,7 +50,7 @@ def jobs(ctx: click.Context, status: str, kind: str, limit: int, as_json: bool) 
         table.add_row(
             job.id, job.kind, str(facts.get("model")), shown, str(facts.get("attempt")), created, str(why)
         )
-    Console().print(table)
+    print_table(table)
     if not found:
         click.echo("No jobs.")
 

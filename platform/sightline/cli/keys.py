@@ -5,6 +5,7 @@ from datetime import timedelta
 import click
 
 from sightline.cli.django_setup import database
+from sightline.cli.tables import print_table
 
 
 @click.group()
@@ -48,7 +49,6 @@ def create(name: str, tenant: str, kinds: str, scopes: str, expires_days: float 
 def list_() -> None:
     """Show the keys; their texts are not kept."""
     with database():
-        from rich.console import Console
         from rich.table import Column, Table
 
         from sightline.tenants.models import ApiKey
@@ -67,7 +67,6 @@ def list_() -> None:
         for row in ApiKey.objects.select_related("tenant").order_by("created_at"):
             used = row.last_used_at.strftime("%Y-%m-%d %H:%M") if row.last_used_at else "never"
             table.add_row(
-                str(row.id),
                 f"{row.prefix}…",
                 row.name,
                 row.tenant.name,
@@ -76,13 +75,13 @@ def list_() -> None:
                 _state(row.revoked_at is not None, row.expires_at),
                 used,
             )
-    Console().print(table)
+    print_table(table)
 
 
 @keys.command()
 @click.argument("key")
 def revoke(key: str) -> None:
-    """Refuse a key from now on. KEY is its id, its shown beginning, its name or its text."""
+    """Refuse a key from now on. KEY is its shown beginning, its name or its text."""
     with database():
         from sightline.tenants import keys as service
         from sightline.tenants.models import ApiKey
@@ -93,13 +92,15 @@ def revoke(key: str) -> None:
         if not found:
             raise click.ClickException(f"There is no living key {key!r}. `sightline keys list` shows them.")
         if len(found) > 1:
-            raise click.ClickException(f"{len(found)} keys are called {key!r}. Name one by its id.")
+            raise click.ClickException(
+                f"{len(found)} keys are called {key!r}. Name one by its beginning, as `sightline keys list` shows it."
+            )
         service.revoke(key=found[0])
     click.echo(f"Revoked {found[0].prefix}… ({found[0].name}).")
 
 
 def _named(row, key: str, digest: str) -> bool:  # type: ignore[no-untyped-def]
-    return key in (str(row.id), row.name, row.prefix, f"{row.prefix}…") or row.sha256 == digest
+    return key in (row.name, row.prefix, f"{row.prefix}…") or row.sha256 == digest
 
 
 def _state(revoked: bool, expires_at) -> str:  # type: ignore[no-untyped-def]
