@@ -1,7 +1,8 @@
 """`python -m sightline_dashboard.screenshots`: pictures of the pages, light and dark, for the README and for eyes.
 
-Without options it fills a throw-away data folder with invented jobs, serves it, and photographs it. With `--url` it
-photographs a platform that runs, and with `--flower` that platform's Flower as well.
+Without options it fills a throw-away data folder with invented jobs and photographs the admin over it; then it runs
+a few jobs on a second throw-away platform, with the simulated engine, and photographs its Flower. With `--url` (and
+`--flower`) it photographs a platform that runs.
 """
 
 import argparse
@@ -11,20 +12,22 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from sightline import embedded_redis
+from sightline_dashboard.seeding import pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "dashboard" / "screenshots"
-SIZE = {"width": 1440, "height": 900}
+SIZE: ViewportSize = {"width": 1440, "height": 900}
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox",
@@ -46,6 +49,7 @@ class Site:
     password: str
     flower: str = ""
     """Flower's address; empty: not photographed."""
+    flower_password: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,53 +90,72 @@ SHOTS = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="a platform that runs, as http://127.0.0.1:8000")
+    parser.add_argument("--url", default="", help="a platform that runs, as http://127.0.0.1:8000")
     parser.add_argument("--flower", default="", help="its Flower, as http://127.0.0.1:5555")
-    parser.add_argument("--user", default="operator")
+    parser.add_argument("--user", default="operator", help="of the admin and of Flower")
     parser.add_argument("--password", default=os.environ.get("SIGHTLINE_OPERATOR_PASSWORD", ""))
+    parser.add_argument("--flower-password", default=os.environ.get("SIGHTLINE_FLOWER_PASSWORD", ""))
     parser.add_argument("--into", type=Path, default=FOLDER)
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        if options.url:
-            site = Site(url=options.url, user=options.user, password=options.password, flower=options.flower)
-        else:
-            site = stack.enter_context(throw_away())
-        playwright = stack.enter_context(sync_playwright())
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        stack.callback(browser.close)
-        for scheme in ("light", "dark"):
-            for file in photograph(browser, site, scheme, options.into):
-                sys.stdout.write(f"{file} {file.stat().st_size // 1000} kB\n")
+        if options.url:
+            site = Site(
+                url=options.url,
+                user=options.user,
+                password=options.password,
+                flower=options.flower,
+                flower_password=options.flower_password,
+            )
+            _tell(photograph_admin(browser, site, options.into))
+            if site.flower:
+                _tell(photograph_flower(browser, site, options.into))
+        else:
+            with invented() as site:
+                _tell(photograph_admin(browser, site, options.into))
+            with working() as site:
+                _tell(photograph_flower(browser, site, options.into))
+        browser.close()
     return 0
 
 
-def photograph(browser: Browser, site: Site, scheme: str, into: Path) -> Iterator[Path]:
-    """Every page in one colour scheme, `light` or `dark`. Yields the files."""
-    credentials = {"username": site.user, "password": site.password}
-    context = browser.new_context(
-        viewport=SIZE,  # type: ignore[arg-type]
-        color_scheme=scheme,  # type: ignore[arg-type]
-        reduced_motion="reduce",
-        http_credentials=credentials if site.flower else None,  # type: ignore[arg-type]
-    )
-    page = context.new_page()
-    sign_in(page, site)
-    for shot in SHOTS:
-        page.goto(site.url + shot.path)
-        if shot.opens_first:
-            links = page.locator("#result_list tbody th a, #result_list tbody td a")
-            if not links.count():
-                continue
-            links.first.click()
-            page.wait_for_load_state("networkidle")
-        yield _save(page, into / f"{shot.name}-{scheme}.png", full_page=shot.full_page)
-    if site.flower:
-        for name, path in (("flower-workers", "/workers"), ("flower-tasks", "/tasks")):
-            page.goto(site.flower + path)
-            page.wait_for_load_state("networkidle")
-            yield _save(page, into / f"{name}-{scheme}.png", full_page=False)
-    context.close()
+def _tell(files: Iterator[Path]) -> None:
+    for file in files:
+        sys.stdout.write(f"{file} {file.stat().st_size // 1000} kB\n")
+
+
+def photograph_admin(browser: Browser, site: Site, into: Path) -> Iterator[Path]:
+    """Every page of the admin, light and dark. Yields the files."""
+    for scheme in SCHEMES:
+        page = browser.new_page(viewport=SIZE, color_scheme=scheme, reduced_motion="reduce")
+        sign_in(page, site)
+        for shot in SHOTS:
+            page.goto(site.url + shot.path)
+            if shot.opens_first:
+                links = page.locator("#result_list .field-name a")
+                if not links.count():
+                    continue  # a platform that runs need not have such a job
+                links.first.click()
+                page.wait_for_load_state("networkidle")
+            yield _save(page, into / f"{shot.name}-{scheme}.png", full_page=shot.full_page)
+        page.close()
+
+
+def photograph_flower(browser: Browser, site: Site, into: Path) -> Iterator[Path]:
+    """Flower's workers and tasks, light and dark. Yields the files."""
+    for scheme in SCHEMES:
+        page = browser.new_page(
+            viewport=SIZE,
+            color_scheme=scheme,
+            reduced_motion="reduce",
+            http_credentials={"origin": site.flower, "username": site.user, "password": site.flower_password},
+        )
+        for name in ("workers", "tasks"):
+            page.goto(f"{site.flower}/{name}")
+            page.locator("tbody tr").first.wait_for()
+            yield _save(page, into / f"flower-{name}-{scheme}.png", full_page=False)
+        page.close()
 
 
 def sign_in(page: Page, site: Site) -> None:
@@ -149,12 +172,12 @@ def _save(page: Page, file: Path, *, full_page: bool) -> Path:
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": SIZE["width"], "height": height})
     page.screenshot(path=file, animations="disabled")
-    page.set_viewport_size(SIZE)  # type: ignore[arg-type]
+    page.set_viewport_size(SIZE)
     return file
 
 
 @contextmanager
-def throw_away() -> Iterator[Site]:
+def invented() -> Iterator[Site]:
     """A platform of invented jobs in a folder that is gone afterwards; only its web part and Redis run."""
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="sightline-shots-"))
@@ -184,13 +207,49 @@ def throw_away() -> Iterator[Site]:
 
 
 @contextmanager
+def working() -> Iterator[Site]:
+    """A whole platform with the simulated engine that has just run some jobs; gone afterwards."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sightline-shots-")))
+        port, flower_port = _free_port(), _free_port()
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SIGHTLINE_")},
+            "SIGHTLINE_HOME": str(home),
+            "SIGHTLINE_PORT": str(port),
+            "SIGHTLINE_FLOWER_PORT": str(flower_port),
+            "SIGHTLINE_URL": f"http://127.0.0.1:{port}",
+        }
+        sightline = [sys.executable, "-m", "sightline"]
+        up = stack.enter_context(_running([*sightline, "up", "--twin"], environment))
+        _wait_for(f"http://127.0.0.1:{port}/readyz", up)
+        environment["SIGHTLINE_KEY"] = (home / "api-key").read_text().strip()
+        files = []
+        for picture in (pictures.window(), pictures.invoice(), pictures.phone()):
+            files.append(str(home / picture.name))
+            Path(files[-1]).write_bytes(picture.png)
+        for words in (
+            ("ocr", *files),
+            ("gui", files[0], "Save the file"),
+            ("chat", "What does the invoice say?", files[1]),
+        ):
+            subprocess.run([*sightline, "submit", *words], env=environment, check=True, capture_output=True)
+        yield Site(
+            url=f"http://127.0.0.1:{port}",
+            user="operator",
+            password=(home / "operator-password").read_text().strip(),
+            flower=f"http://127.0.0.1:{flower_port}",
+            flower_password=(home / "flower-password").read_text().strip(),
+        )
+
+
+@contextmanager
 def _running(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(90)  # a platform drains
 
 
 def _free_port() -> int:
@@ -208,7 +267,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
         try:
             urllib.request.urlopen(url, timeout=5).close()  # noqa: S310
             return
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:  # refused, reset or too slow: not up yet
             time.sleep(0.1)
     raise TimeoutError(f"{url} did not answer within {_PATIENCE_S:.0f} s")
 
