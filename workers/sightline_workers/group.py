@@ -253,7 +253,7 @@ class GroupSupervisor:
         node = f"{kind}-{options.name}@{options.host}"
         # It starts on a queue that nobody fills, and consumes what its group's intake allows (`intake.py`).
         argv = [
-            *(sys.executable, "-m", "celery", "-A", "sightline_workers.tasks", "worker"),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "sightline_workers.tasks", "worker"),
             *("--hostname", node, "--queues", f"idle.{node}", "--pool", "threads"),
             *("--concurrency", str(options.seats[kind]), "--task-events"),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),

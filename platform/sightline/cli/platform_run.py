@@ -189,7 +189,7 @@ class _Guide(threading.Thread):
         while not running.stop.wait(_LOOK_S):
             running.screen.progress("Starting the web")
             try:
-                if httpx.get(f"{running.url}/healthz", timeout=5.0).status_code == 200:
+                if httpx.get(f"{running.url}/healthz", timeout=1.0).status_code == 200:
                     running.screen.progress("")
                     return True
             except httpx.TransportError as error:

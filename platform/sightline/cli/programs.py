@@ -59,7 +59,7 @@ def _environment(choices: Choices) -> dict[str, str]:
         "SIGHTLINE_FLOWER_PORT": str(choices.flower_port),
         "PYTHONUNBUFFERED": "1",
         # Celery warns at length in every worker that runs as root, as containers and CI do.
-        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore::RuntimeWarning:celery.platforms",
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore::UserWarning:celery.platforms",
     }
 
 

@@ -15,6 +15,8 @@ _FROM_GROUP = re.compile(r"^(\w+) *\| (.*)$")
 _LOUD = re.compile(r"\b(ERROR|CRITICAL|Traceback|\w+Error:)")
 _QUIET_SOURCES = frozenset({"redis", "engine"})
 """Programs that tell much nobody needs; their errors are shown, everything is in their file."""
+_SAID_OTHERWISE = re.compile(r"\bevent=engine_state\b")
+"""Log lines that repeat what an event has just shown."""
 _PLAIN_EVERY_S = 10.0
 WIDTH = 12
 
@@ -40,6 +42,7 @@ class Screen:
         with self._lock:
             self._keep(source, text)
             quiet = source.partition("-")[0] in _QUIET_SOURCES and not _LOUD.search(text)
+            quiet |= _SAID_OTHERWISE.search(text) is not None
             if text.strip() and (self.verbose or not quiet):
                 self._print(source, Text(text))
 
