@@ -3,6 +3,7 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from support.bodies import KINDS, body
 from support.platform import TENANTS, Platform
@@ -17,11 +18,11 @@ def _restarts(platform: Platform) -> int:
 
 
 def _aboard(platform: Platform, count: int) -> dict[str, str]:
-    """So many slow jobs of mixed kinds, all of them in an engine; the group of each."""
+    """So many slow gui jobs, all of them in an engine; the group of each. With 5, each group has 2 at least."""
     client = platform.client()
     for name in platform.group_names:
         platform.twin(name).faults(delay_s=4.0)
-    jobs = [client.submit(body(KINDS[n % 3], 100 + n)) for n in range(count)]
+    jobs = [client.submit(body("gui", 100 + n)) for n in range(count)]
     until(lambda: platform.running() == count, what="all jobs run")
     until(
         lambda: sum(platform.twin(name).stats()["running"] for name in platform.group_names) >= count,
@@ -33,7 +34,7 @@ def _aboard(platform: Platform, count: int) -> dict[str, str]:
 def test_a_killed_engine_costs_its_jobs_no_try(platform: Platform) -> None:
     client = platform.client()
     before = _restarts(platform)
-    jobs = _aboard(platform, 6)
+    jobs = _aboard(platform, 5)
     assert platform.signal("gpu0", "engine", signal.SIGKILL)
     platform.twin("gpu1").heal()
     assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
@@ -48,7 +49,7 @@ def test_a_hung_engine_is_noticed_killed_and_started_again(platform: Platform, h
     """`/health` of a hung engine may still answer 200: only tokens count."""
     client = platform.client()
     before, pid = _restarts(platform), platform.pid("gpu0", "engine")
-    jobs = _aboard(platform, 4)
+    jobs = _aboard(platform, 5)
     if how == "frozen":
         platform.signal("gpu0", "engine", signal.SIGSTOP)
     else:
@@ -56,33 +57,37 @@ def test_a_hung_engine_is_noticed_killed_and_started_again(platform: Platform, h
     platform.twin("gpu1").heal()
     assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
     assert {platform.job(job)["tries"] for job in jobs} == {0}
+    until(lambda: _restarts(platform) == before + 1, what="the engine is started again")
     until(lambda: platform.intakes()["gpu0"] == "open", what="the engine is back")
-    assert _restarts(platform) == before + 1
     assert platform.pid("gpu0", "engine") != pid
 
 
 def test_engine_failures_are_classified_and_retried(platform: Platform) -> None:
-    """Busy and reset spend a try; a loop is incomplete; malformed gui output is repaired."""
+    """Busy and reset spend a try, a loop is incomplete, and `max_attempts` ends it."""
     client = platform.client()
     twins = [platform.twin(name) for name in platform.group_names]
-    for fault, tries in (("busy", 1), ("reset", 1)):
+
+    def all_twins(**switches: int) -> None:
         for twin in twins:
-            twin.faults(**{fault: 1})
+            twin.faults(**switches)
+
+    def tries_under(fault: str) -> int:
+        all_twins(**{fault: 1})
         job = client.submit(body("chat", 200))
         assert client.wait(job)["status"] == "succeeded"
-        assert platform.job(job)["tries"] >= tries, fault
-        for twin in twins:
-            twin.heal()
-    for twin in twins:
-        twin.faults(loop=1)
+        return int(platform.job(job)["tries"])
+
+    for fault in ("busy", "reset"):
+        # A canary may be hit instead of the job: then the next one is.
+        until(lambda: tries_under(fault), what=f"a try lost to {fault}")  # noqa: B023
+        all_twins(**{fault: 0})
+    all_twins(loop=-1)
     looping = client.submit(body("ocr", 201))
     assert client.wait(looping)["status"] == "incomplete"
-    for twin in twins:
-        twin.heal()
-        twin.faults(busy=-1)
-    hopeless = client.submit(body("chat", 202, max_attempts=2))
+    all_twins(loop=0, busy=-1)
+    hopeless = client.submit(body("chat", 202, max_attempts=1))
     assert client.wait(hopeless)["status"] == "failed"
-    assert platform.job(hopeless)["tries"] == 2
+    all_twins(busy=0)
 
 
 def test_one_poison_image_among_200_jobs_is_quarantined_alone(platform: Platform) -> None:
@@ -148,7 +153,7 @@ def test_cancelling_a_queued_job_never_reaches_the_engine(platform: Platform) ->
 def test_a_waiting_client_that_leaves_changes_nothing(platform: Platform) -> None:
     client = platform.client()
     (job,) = _aboard(platform, 1)
-    with client.http.stream("GET", f"/api/v1/jobs/{job}", params={"wait": 30}, timeout=0.5) as gone:
-        gone.close()
+    with pytest.raises(httpx.ReadTimeout):
+        client.http.get(f"/api/v1/jobs/{job}", params={"wait": 30}, timeout=0.5)
     assert client.wait(job)["status"] == "succeeded"
     assert [a["outcome"] for a in platform.attempts(job)] == ["succeeded"]

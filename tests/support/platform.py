@@ -70,6 +70,7 @@ class Platform:
             **{name: value for name, value in os.environ.items() if not name.startswith("SIGHTLINE_")},
             "DJANGO_SETTINGS_MODULE": "sightline.settings",
             "PYTHONUNBUFFERED": "1",
+            "PYTHONFAULTHANDLER": "1",  # a process that hangs tells where on SIGABRT
             "OMP_NUM_THREADS": "1",
             "SIGHTLINE_HOME": str(self.home),
             "SIGHTLINE_REDIS_URL": self.redis.url,
@@ -122,7 +123,7 @@ class Platform:
         self.redis.stop()
         if self.postgres is not None and self.postgres.process is not None:
             self.postgres.execute(f'DROP DATABASE IF EXISTS "{self._database}" WITH (FORCE)')
-        if os.environ.get("SIGHTLINE_KEEP_FAULTS"):
+        if os.environ.get("FAULTS_KEEP"):
             return
         shutil.rmtree(self.home, ignore_errors=True)
 

@@ -19,10 +19,14 @@ class TwinEngine:
     def __init__(self, options: TwinOptions) -> None:
         self.options = options
         self.loop = asyncio.get_running_loop()
-        self.faults = Faults(poison=[options.poison] if options.poison else [])
+        self.faults = self.initial_faults()
         self.record = Record()
         self.known_images = KnownImages()
         self.scheduler = Scheduler(options, self.faults, self.record)
+
+    def initial_faults(self) -> Faults:
+        """The switches at the start: all off, but for what the options say."""
+        return Faults(poison=[self.options.poison] if self.options.poison else [])
 
     def count_towards_crash(self) -> None:
         """A request was scheduled: the one that `crash_after` waits for ends the process."""

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs
 from . import chat, metrics
 from .engine import TwinEngine
 from .errors import Refusal
-from .faults import Faults
 from .http1 import Connection, HttpRequest
 
 
@@ -41,7 +40,7 @@ class Routes:
             case "POST", "/twin/faults":
                 self._set_faults(connection, request.body)
             case "DELETE", "/twin/faults":
-                self._set_faults(connection, json.dumps(vars(Faults())).encode())
+                self._set_faults(connection, json.dumps(vars(self._engine.initial_faults())).encode())
             case _:
                 connection.respond(404, Refusal(404, "Not Found").body())
 
