@@ -4,6 +4,7 @@ A bad value is recorded as a system check (id, message, hint) and the default is
 and every start-up can list all that is wrong at once instead of stopping at the first.
 """
 
+import ipaddress
 import json
 import os
 from collections.abc import Callable
@@ -98,6 +99,15 @@ def words(name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         lambda raw: tuple(w.strip() for w in raw.split(",") if w.strip()),
         "words between commas",
     )
+
+
+def networks(name: str) -> tuple[str, ...]:
+    """IP networks in CIDR notation between commas, `10.0.0.0/8, fd00::/8`."""
+
+    def parse(raw: str) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(word.strip())) for word in raw.split(",") if word.strip())
+
+    return _read(name, (), parse, "networks between commas, such as 10.0.0.0/8")
 
 
 def path(name: str, default: Path) -> Path:

@@ -227,6 +227,13 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
+# --- other people's servers -------------------------------------------------------------------------------------
+# Images and webhooks reach public addresses only, and what a closed network names here: `10.0.0.0/8`.
+ALLOWED_NETWORKS = env.networks("SIGHTLINE_ALLOWED_NETWORKS")
+# Threads of the cpu worker: fetches and deliveries at once.
+CPU_THREADS = env.integer("SIGHTLINE_CPU_THREADS", 16, least=2, most=256)
+WEBHOOK_RETENTION_S = env.integer("SIGHTLINE_WEBHOOK_RETENTION_S", 30 * 86400, least=3600)
+
 # --- operations -------------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.secret("SIGHTLINE_METRICS_TOKEN")
 LOG_LEVEL = env.choice("SIGHTLINE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))

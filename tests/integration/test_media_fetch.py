@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sightline.errors import Problem
 from sightline.media import fetch as fetch_module
-from sightline.media.addresses import AddressPolicy, AddressRefused
+from sightline.net.addresses import AddressPolicy, AddressRefused
 from sightline.media.fetch import FetchFailed, fetch
 from sightline.media.refusal import MediaTooLarge
 

@@ -8,9 +8,9 @@ import httpcore
 import httpx
 
 from sightline.errors import Problem
-from sightline.media.addresses import STRICT, AddressPolicy
-from sightline.media.pinned import Deadline, PinnedBackend
 from sightline.media.refusal import MediaRefused, MediaTooLarge
+from sightline.net.addresses import STRICT, AddressPolicy
+from sightline.net.pinned import Deadline, PinnedBackend
 
 MAX_REDIRECTS = 3
 TIMEOUT_S = 20.0

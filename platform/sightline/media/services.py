@@ -15,10 +15,10 @@ from sightline import ids
 from sightline.kinds.contract import StoredImage
 from sightline.kinds.images import ImageRef
 from sightline.media import data_uri, fetch, guard, limits, storage
-from sightline.media.addresses import STRICT, AddressPolicy
 from sightline.media.models import BlockedMedia, Media
 from sightline.media.normalise import Normalised, normalise
 from sightline.media.refusal import MediaRefused, PoisonedInput
+from sightline.net.addresses import STRICT, AddressPolicy
 from sightline.tenants.models import Tenant
 
 log = logging.getLogger("sightline.media")
@@ -54,9 +54,16 @@ def ingest(*, tenant: Tenant, data: bytes, filename: str | None = None) -> Media
     return media
 
 
-def fetch_and_ingest(*, tenant: Tenant, url: str, policy: AddressPolicy = STRICT) -> Media:
+def fetch_and_ingest(
+    *, tenant: Tenant, url: str, policy: AddressPolicy = STRICT, timeout_s: float = fetch.TIMEOUT_S
+) -> Media:
     """Fetch an image by its address and take it in. Raises what `fetch.fetch` and `ingest` raise."""
-    data = fetch.fetch(url, max_bytes=limits.from_settings().max_bytes, policy=policy)
+    data = fetch.fetch(
+        url,
+        max_bytes=limits.from_settings().max_bytes,
+        policy=policy,
+        timeout_s=min(timeout_s, fetch.TIMEOUT_S),
+    )
     return ingest(tenant=tenant, data=data)
 
 

@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from sightline.media.addresses import STRICT, AddressPolicy, AddressRefused, Unresolvable
+from sightline.net.addresses import STRICT, AddressPolicy, AddressRefused, Unresolvable
 
 PRIVATE = [
     "127.0.0.1",

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpcore
 
-from sightline.media.addresses import AddressPolicy
+from sightline.net.addresses import AddressPolicy
 
 
 class Deadline:

@@ -4,7 +4,9 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from django.conf import settings
 
 from sightline.errors import Problem
 
@@ -79,7 +81,7 @@ class AddressPolicy:
     ports: frozenset[int] = frozenset({80, 443, 8080, 8443})
     """TCP ports."""
     allowed: tuple[Network, ...] = ()
-    """Networks that are allowed though they are not global."""
+    """Networks that are allowed though they are not global, on every port."""
     resolver: Callable[[str, int, float], list[str]] = resolve
     """Host, port and seconds → addresses."""
 
@@ -89,12 +91,28 @@ class AddressPolicy:
         Connect to what this returns and never resolve again: a second answer may differ (DNS rebinding).
         A number in any spelling (decimal, octal, hexadecimal) is resolved and then checked like a name.
         """
-        if port not in self.ports:
+        if port not in self.ports and not self.allowed:
             raise AddressRefused(f"Port {port} is not allowed.")
         found = self.resolver(host, port, timeout_s)
         if not found or not all(self.permits(text) for text in found):
             raise AddressRefused(f"The host {host} is not allowed: it is not on the public internet.")
+        if port not in self.ports and not all(self._is_allowed(text) for text in found):
+            raise AddressRefused(f"Port {port} is not allowed.")
         return found
+
+    def refuse_literal(self, host: str, port: int) -> None:
+        """Raise AddressRefused for a host that is an address, in any spelling, and may not be connected to.
+
+        Asks no name server: names pass, and are checked when they are connected to.
+        """
+        if port not in self.ports and not self.allowed:
+            raise AddressRefused(f"Port {port} is not allowed.")
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except (OSError, UnicodeError):
+            return
+        numeric = [str(answer[4][0]) for answer in answers]
+        replace(self, resolver=lambda *_: numeric).addresses(host, port, 0.0)
 
     def permits(self, text: str) -> bool:
         """Whether an address is global unicast, or allowed by name."""
@@ -102,9 +120,11 @@ class AddressPolicy:
             address = ipaddress.ip_address(text)
         except ValueError:
             return False
-        if any(address in network for network in self.allowed):
-            return True
-        return _is_public(address)
+        return self._is_allowed(text) or _is_public(address)
+
+    def _is_allowed(self, text: str) -> bool:
+        address = ipaddress.ip_address(text)
+        return any(address in network for network in self.allowed)
 
 
 def _is_public(address: Address) -> bool:
@@ -115,3 +135,8 @@ def _is_public(address: Address) -> bool:
 
 
 STRICT = AddressPolicy()
+
+
+def from_settings() -> AddressPolicy:
+    """The strict policy, and what SIGHTLINE_ALLOWED_NETWORKS names."""
+    return AddressPolicy(allowed=tuple(ipaddress.ip_network(text) for text in settings.ALLOWED_NETWORKS))
