@@ -28,6 +28,11 @@ def test_a_gui_result_is_its_action_in_pixels() -> None:
     assert shown("gui", output) == "left_click at [983, 94] px\nClick Save"
 
 
+def test_a_gui_result_without_an_action_shows_what_the_model_wrote() -> None:
+    output = {"arguments": {}, "resolved": {"point_px": None}, "raw": "}}{"}
+    assert shown("gui", output, "incomplete") == "no action; the model wrote: }}{"
+
+
 def test_a_chat_result_is_its_answer() -> None:
     assert shown("chat", {"choices": [{"message": {"content": "Gate B12"}}]}) == "Gate B12"
 

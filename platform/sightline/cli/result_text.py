@@ -31,10 +31,12 @@ def _gui(output: dict[str, Any]) -> str:
     arguments = dict(output.get("arguments") or {})
     resolved = output.get("resolved") or {}
     action = str(arguments.pop("action", "no action"))
-    if "point_px" in resolved:
+    if resolved.get("point_px"):
         arguments.pop("coordinate", None)
         arguments["at"] = "{} px".format(resolved["point_px"])
     details = ", ".join(f"{name} {value}" for name, value in arguments.items())
+    if action == "no action":
+        return f"no action; the model wrote: {output.get('raw') or 'nothing'}"
     said = output.get("description") or output.get("thought")
     return f"{action} {details}".rstrip() + (f"\n{said}" if said else "")
 
