@@ -47,6 +47,7 @@ async def _measure(scale: Scale, twin: Twin, stack: Stack) -> Finding:
     throughput, costs = {}, {}
     for clients in CLIENTS:
         throughput[clients], costs[clients] = await _loaded(scale, stack, bodies, clients)
+    await asyncio.sleep(2.0)  # what the last clients left aboard ends
     idle = await _idle(scale, stack)
     busiest = costs[16]
     latency = Table(
