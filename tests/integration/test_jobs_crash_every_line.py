@@ -1,0 +1,272 @@
+"""A process that is killed at every line of a service leaves whole rows, and the job is done once in the end.
+
+A child is forked for each line: it runs the service under a trace function and ends itself with `os._exit` when it
+reaches line N, for N = 1, 2, … until it gets to the end alive. The trace sees the lines of the services, of what they
+tell Redis, and of Django's transactions, so that the moments before and after a COMMIT are among them.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import django.db.transaction
+import pytest
+from django.db import connection, connections
+
+import sightline
+from sightline import redis_client
+from sightline.celery import queue_name
+from sightline.clock import After
+from sightline.jobs import wakeups
+from sightline.jobs.models import IdempotencyKey, Job
+from sightline.jobs.services import sweep
+from sightline.jobs.services.cancel import cancel
+from sightline.jobs.services.renew import renew
+from sightline.jobs.services.retry import retry
+from sightline.jobs.services.submit import Idempotency, submit
+from sightline.jobs.status import ACTIVE, TERMINAL, AttemptOutcome, Status
+
+_HOME = Path(sightline.__file__).parent
+_TRACED = (
+    str(_HOME / "jobs" / "services"),
+    str(_HOME / "jobs" / "turns.py"),
+    str(_HOME / "jobs" / "wakeups.py"),
+    str(_HOME / "events" / "notify.py"),
+    str(_HOME / "redis_client.py"),
+    str(django.db.transaction.__file__),
+)
+_KILLED, _BROKEN = 9, 70
+
+
+def _exit_at(line: int) -> Callable[[FrameType, str, Any], Any]:
+    seen = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal seen
+        if not frame.f_code.co_filename.startswith(_TRACED):
+            return None
+        if event == "line":
+            seen += 1
+            if seen == line:
+                os._exit(_KILLED)
+        return trace
+
+    return trace
+
+
+def _survives(verb: Callable[[], Any], line: int) -> bool:
+    """Run the verb in a child that dies at its Nth line; True: it reached the end before that."""
+    connections.close_all()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # its threads and sockets must not be shared with the child
+    redis_client.client().close()
+    child = os.fork()
+    if child == 0:
+        try:
+            sys.settrace(_exit_at(line))
+            verb()
+            sys.settrace(None)
+            os._exit(0)
+        except BaseException as error:
+            os.write(2, f"{error!r}\n".encode())
+            os._exit(_BROKEN)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, _KILLED), "the verb failed instead of being killed"
+    return code == 0
+
+
+def _at_every_line(verb: Callable[[], Any], prepare: Callable[[], None], check: Callable[[], None]) -> int:
+    """Kill `verb` at each of its lines, each time after `prepare` and before `check`; the number of lines."""
+    line = 0
+    while True:
+        line += 1
+        prepare()
+        survived = _survives(verb, line)
+        check()
+        if survived:
+            assert line > 10, "the trace saw nothing"
+            return line - 1
+
+
+def _assert_whole(job: Job) -> None:
+    """No half-written state: the row, its attempts and its events tell one story."""
+    job.refresh_from_db()
+    attempts = list(job.attempts.order_by("run"))
+    events = list(job.events.order_by("id").values_list("type", "run"))
+    assert [attempt.run for attempt in attempts] == list(range(1, job.run + 1))
+    assert events[0][0] == "job.queued"
+    assert [run for type, run in events if type == "job.started"] == list(range(1, job.run + 1))
+    running = [attempt for attempt in attempts if attempt.outcome == AttemptOutcome.RUNNING]
+    if job.status == Status.RUNNING:
+        assert job.lease_until is not None
+        assert [attempt.fence for attempt in running] == [job.fence]
+        assert (job.output, job.error, job.ended_at) == (None, None, None)
+    else:
+        assert job.lease_until is None
+        assert running == []
+    if job.status in TERMINAL:
+        assert events[-1][0] == f"job.{job.status}"
+        assert job.ended_at is not None
+        assert (job.output is None) != (job.error is None)
+    else:
+        assert job.output is None
+        assert job.ended_at is None
+
+
+class Scene:
+    """A new job in a queue of its own for every line."""
+
+    def __init__(self, domain: Any) -> None:
+        self.domain = domain
+        self.number = 0
+        self.job: Any = None
+        self.taken: Any = None
+
+    @property
+    def model(self) -> str:
+        return f"m{self.number}"
+
+    @property
+    def queue(self) -> str:
+        return queue_name("ocr", self.model)
+
+    def queued(self) -> None:
+        self.number += 1
+        self.job = self.domain.submit(model=self.model)
+
+    def running(self) -> None:
+        self.queued()
+        self.taken = self.domain.claimed(self.queue)
+
+    def lapsed(self) -> None:
+        self.running()
+        self.domain.lapse(self.taken)
+
+    def failed(self) -> None:
+        self.running()
+        self.domain.fail(self.taken, AttemptOutcome.PERMANENT)
+        self.job.refresh_from_db()
+
+    def check(self, *allowed: Status) -> None:
+        _assert_whole(self.job)
+        assert self.job.status in allowed
+
+    def drain(self) -> None:
+        """The faults are over: everything ends, once."""
+        Job.objects.filter(status=Status.RUNNING).update(lease_until=After(-1))
+        Job.objects.filter(status=Status.QUEUED).exclude(parked_until=None).update(parked_until=After(-1))
+        sweep.reclaim_lapsed()
+        sweep.unpark_due()
+        for queue in Job.objects.filter(status=Status.QUEUED).values_list("queue", flat=True).distinct():
+            while (taken := self.domain.claim(queue)) is not None:
+                assert self.domain.finish(taken)
+        assert not Job.objects.filter(status__in=ACTIVE).exists()
+        for job in Job.objects.all():
+            _assert_whole(job)
+            ends = [type for type in self.domain.events(job) if type.removeprefix("job.") in TERMINAL]
+            assert len(ends) == 1 + sum(event.data.get("retried", False) for event in job.events.all())
+
+
+@pytest.fixture
+def scene(domain: Any, settings: Any) -> Scene:
+    settings.LEASE_S = 600
+    return Scene(domain)
+
+
+def test_a_submit_is_all_or_nothing(domain: Any, scene: Scene) -> None:
+    tenant = domain.tenant()
+    found: set[int] = set()
+
+    def prepare() -> None:
+        scene.number += 1
+
+    def verb() -> None:
+        submit(
+            submission=domain.submission(tenant=tenant, model=scene.model, tags=["a"]),
+            idempotency=Idempotency(key=scene.model, route="POST /api/v1/jobs", body_sha256="0" * 64),
+            render=lambda job: {"id": job.public_id},
+        )
+
+    def check() -> None:
+        jobs = list(Job.objects.filter(model=scene.model))
+        found.add(len(jobs))
+        assert IdempotencyKey.objects.filter(key=scene.model).count() == len(jobs)
+        for job in jobs:
+            _assert_whole(job)
+            assert job.tag_rows.count() == 1
+        missing = max(0, len(jobs) - wakeups.waiting(queue=scene.queue))
+        assert sum(topped.sent for topped in sweep.top_up(queues=[scene.queue])) == missing
+
+    _at_every_line(verb, prepare, check)
+    assert found == {0, 1}
+    scene.drain()
+
+
+def test_a_claim_is_all_or_nothing(domain: Any, scene: Scene) -> None:
+    _at_every_line(
+        lambda: domain.claimed(scene.queue), scene.queued, lambda: scene.check(Status.QUEUED, Status.RUNNING)
+    )
+    scene.drain()
+
+
+def test_a_renewal_is_all_or_nothing(domain: Any, scene: Scene) -> None:
+    _at_every_line(
+        lambda: renew(worker="worker-1", job_ids=[scene.job.pk]),
+        scene.running,
+        lambda: scene.check(Status.RUNNING),
+    )
+    scene.drain()
+
+
+def test_a_finish_is_all_or_nothing(domain: Any, scene: Scene) -> None:
+    _at_every_line(
+        lambda: domain.finish(scene.taken),
+        scene.running,
+        lambda: scene.check(Status.RUNNING, Status.SUCCEEDED),
+    )
+    scene.drain()
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [AttemptOutcome.TRANSIENT, AttemptOutcome.CRASH, AttemptOutcome.PERMANENT, AttemptOutcome.RELEASED],
+)
+def test_a_failure_is_all_or_nothing(domain: Any, scene: Scene, outcome: AttemptOutcome) -> None:
+    _at_every_line(
+        lambda: domain.fail(scene.taken, outcome),
+        scene.running,
+        lambda: scene.check(Status.RUNNING, Status.QUEUED, Status.FAILED),
+    )
+    scene.drain()
+
+
+def test_a_cancel_is_all_or_nothing(domain: Any, scene: Scene) -> None:
+    _at_every_line(
+        lambda: cancel(job=scene.job, actor="key:1"),
+        scene.running,
+        lambda: scene.check(Status.RUNNING, Status.CANCELLED),
+    )
+    scene.drain()
+
+
+def test_a_retry_is_all_or_nothing(domain: Any, scene: Scene) -> None:
+    _at_every_line(
+        lambda: retry(job=scene.job, actor="operator"),
+        scene.failed,
+        lambda: scene.check(Status.FAILED, Status.QUEUED),
+    )
+    scene.drain()
+
+
+def test_a_sweep_is_all_or_nothing(domain: Any, scene: Scene) -> None:
+    def counted() -> None:
+        scene.check(Status.RUNNING, Status.QUEUED)
+        assert scene.job.crashes == (scene.job.status == Status.QUEUED)
+        sweep.reclaim_lapsed()  # so that the next child finds one lapsed job
+
+    _at_every_line(sweep.reclaim_lapsed, scene.lapsed, counted)
+    scene.drain()
