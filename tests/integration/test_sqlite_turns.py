@@ -1,6 +1,8 @@
 """Threads of one process take turns at writing; none of them starves."""
 
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -62,3 +64,30 @@ def test_a_connection_closed_within_a_transaction_gives_its_turn_back() -> None:
     thread.join()
     write("z")
     assert Tenant.objects.count() == 1
+
+
+def test_a_write_gets_through_once_another_process_is_done() -> None:
+    name = str(connection.settings_dict["NAME"])
+    with closing(sqlite3.connect(name, isolation_level=None)) as other:  # without a turn, as another process
+        other.execute("BEGIN IMMEDIATE")
+        writer = threading.Thread(target=write_and_close, args=["late"])
+        writer.start()
+        while not base._turns[name].locked():
+            writer.join(0.001)
+        other.execute("COMMIT")
+    writer.join()
+    assert Tenant.objects.filter(name="late").exists()
+
+
+def test_a_transaction_leaves_sqlites_own_patience_as_it_was() -> None:
+    write("x")
+    with connection.cursor() as cursor:
+        (milliseconds,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+    assert milliseconds == connection.settings_dict["OPTIONS"]["timeout"] * 1000
+
+
+def write_and_close(name: str) -> None:
+    try:
+        write(name)
+    finally:
+        connection.close()

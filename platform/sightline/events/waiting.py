@@ -107,6 +107,16 @@ class Waiters:
                 del self._by_channel[ended_channel(job_id)]
                 await self._send("unsubscribe", job_id)
 
+    async def has_ended(self, job_id: UUID) -> bool:
+        """One look now. When the database does not answer: not that anybody knew; the other looks go on."""
+        try:
+            return job_id in await self._look([job_id])
+        except (
+            Exception
+        ) as error:  # whatever a database raises; the waiter is no worse off than before the look
+            log.warning("event=look_failed reason=%r", str(error))
+            return False
+
     def let_go(self) -> None:
         """Wake everybody, now and from now on."""
         self.closing = True
