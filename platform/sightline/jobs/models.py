@@ -65,7 +65,11 @@ class Job(models.Model):
                 name="job_claimable",
                 condition=Q(status="queued", parked_until=None),
             ),
-            models.Index(fields=["parked_until"], name="job_parked", condition=Q(status="queued")),
+            models.Index(
+                fields=["parked_until"],
+                name="job_parked",
+                condition=Q(status="queued", parked_until__isnull=False),
+            ),
             models.Index(fields=["lease_until"], name="job_lease", condition=Q(status="running")),
             models.Index(fields=["group"], name="job_aboard", condition=Q(status="running")),
             models.Index(

@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='job',
-            index=models.Index(condition=models.Q(('status', 'queued')), fields=['parked_until'], name='job_parked'),
+            index=models.Index(condition=models.Q(('parked_until__isnull', False), ('status', 'queued')), fields=['parked_until'], name='job_parked'),
         ),
         migrations.AddIndex(
             model_name='job',
