@@ -60,4 +60,4 @@ purge_offline_workers = 300
 
 natural_time = True
 auto_refresh = True
-tasks_columns = "name,args,state,result,received,runtime,worker,uuid"
+tasks_columns = "state,args,result,worker,runtime,received,uuid"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from django.urls import reverse
 from playwright.sync_api import Page, TimeoutError, sync_playwright
 
@@ -42,6 +43,7 @@ def page(live_server: Any, redis_url: str) -> Iterator[Page]:
         sign_in(opened, Site(url=live_server.url, user="operator", password="password"))
         yield opened
         browser.close()
+        connections.close_all()  # beside a running loop Django keeps connections of their own, which nobody else closes
     assert [said for said in complaints if SANDBOXED not in said] == []
 
 
