@@ -8,7 +8,17 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
 
 PREPARE = "prepare"
+"""Where jobs wait whose media are still to be fetched."""
+DELIVER = "deliver"
+"""Where webhook deliveries wait."""
 RUN_NEXT = "sightline.run_next"
+PREPARE_NEXT = "sightline.prepare_next"
+DELIVER_NEXT = "sightline.deliver_next"
+
+
+def task_name(queue: str) -> str:
+    """The task that a wake-up of a queue calls."""
+    return {PREPARE: PREPARE_NEXT, DELIVER: DELIVER_NEXT}.get(queue, RUN_NEXT)
 
 
 def queue_name(kind: str, tag: str) -> str:

@@ -148,7 +148,7 @@ def test_an_image_comes_as_data_or_as_an_upload(api: Api) -> None:
 @pytest.mark.parametrize(
     ("image", "status", "code", "pointer"),
     [
-        ({"url": "https://example.com/a.png"}, 422, "invalid_input", "/input/images/0/url"),
+        ({"url": "http://10.0.0.1/a.png"}, 422, "invalid_input", "/input/images/0/url"),
         ({"upload_id": "up_01JABCDEFGHJKMNPQRSTVWXYZ0"}, 422, "invalid_input", "/input/images/0/upload_id"),
         ({"upload_id": "file-0"}, 422, "invalid_input", "/input/images/0/upload_id"),
         ({"data": "data:image/png;base64,AAAA"}, 415, "unsupported_media", "/input/images/0/data"),

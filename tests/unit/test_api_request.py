@@ -38,7 +38,7 @@ def test_a_good_request_is_read() -> None:
     assert params.model_dump(exclude_unset=True) == {"max_tokens": 5}
 
 
-@pytest.mark.parametrize("name", ["webhook", "session", "cache", "sessions", "nonsense"])
+@pytest.mark.parametrize("name", ["session_id", "session", "cache", "sessions", "nonsense"])
 def test_fields_that_are_not_served_are_refused_by_name(name: str) -> None:
     problem = refused(chat(**{name: {"mode": "exact"}}))
     assert problem.code == "unknown_field"
@@ -123,5 +123,5 @@ def test_the_field_job_holds_the_whole_request() -> None:
 
 
 def test_an_unknown_form_field_is_refused_by_name() -> None:
-    problem = refused(form([("kind", "chat"), ("prompt", "x"), ("webhook", "http://x"), ("nope", "1")]))
-    assert {error.pointer for error in problem.errors} == {"/webhook", "/nope"}
+    problem = refused(form([("kind", "chat"), ("prompt", "x"), ("session", "s"), ("nope", "1")]))
+    assert {error.pointer for error in problem.errors} == {"/session", "/nope"}

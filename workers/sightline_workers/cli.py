@@ -1,5 +1,6 @@
 """The commands that this package adds to `sightline`."""
 
+import os
 import signal
 import socket
 import sys
@@ -66,6 +67,24 @@ def group(
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     supervisor.run(stop)
+
+
+@click.command()
+def cpu() -> None:
+    """Fetch images by URL and deliver webhooks: the work that needs no GPU. Any number may run."""
+    from sightline.celery import DELIVER, PREPARE
+
+    os.environ["CELERY_SKIP_CHECKS"] = "true"
+    # In this process's place: signals reach Celery itself.
+    os.execv(  # noqa: S606
+        sys.executable,
+        [
+            *(sys.executable, "-m", "celery", "-A", "sightline_workers.cpu_tasks", "worker"),
+            *("--hostname", f"cpu@{socket.gethostname()}", "--queues", f"{PREPARE},{DELIVER}"),
+            *("--pool", "threads", "--concurrency", str(settings.CPU_THREADS), "--task-events"),
+            *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
+        ],
+    )
 
 
 def _uuids(indexes: tuple[int, ...]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ BUILT_IN = {
     "check": "sightline.cli.check:check",
 }
 # The patience of a process with a busy database or Redis (settings.py); whatever is not named here is a tool.
-ROLES = {"web": "web", "group": "worker", "sweeper": "sweeper"}
+ROLES = {"web": "web", "group": "worker", "cpu": "worker", "sweeper": "sweeper"}
 
 
 class Commands(click.Group):

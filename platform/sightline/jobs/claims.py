@@ -84,6 +84,8 @@ class Failure:
     error_type: str = ""
     phase: str = "engine"
     frames: tuple[str, ...] = ()
+    pointer: str = ""
+    """The field of the request that is at fault, a JSON pointer; empty where no field is."""
     retry_after_s: float | None = None
     """The earliest next try, when the engine said so."""
     timings: dict[str, float] = field(default_factory=dict)

@@ -23,10 +23,15 @@ class Job(models.Model):
     params = models.JSONField(default=dict)
     tags = models.JSONField(default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    prepared = models.BooleanField(
+        default=True, help_text="Its media are bound; False: the input is as sent, and `prepare` comes first"
+    )
     images = models.JSONField(default=list, help_text="SHA-256 of the pixels of each image, in prompt order")
     deadline_at = models.DateTimeField(null=True)
     max_attempts = models.PositiveSmallIntegerField(default=3)
     retention_s = models.PositiveIntegerField()
+    webhook_url = models.CharField(max_length=2048, blank=True, help_text="Told of its end, once")
+    announced = models.BooleanField(default=False, help_text="Its end is delivered to webhooks")
 
     # Where it stands
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)

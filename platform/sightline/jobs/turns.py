@@ -29,10 +29,10 @@ def take(*, tenant_id: UUID, queue: str, cost: int, weight: int) -> Place:
     """Give the tenant its next turn in the queue. One atomic statement; call it inside the submit transaction."""
     step = max(1, cost * UNIT // max(1, weight))
     greater = "MAX" if connection.vendor == "sqlite" else "GREATEST"
-    # The virtual time: the lowest turn among queued first runs, else the greatest turn given. Indexed, lock-free.
+    # The virtual time: the lowest turn among queued first tries, else the greatest turn given. Indexed, lock-free.
     virtual = (
         "COALESCE((SELECT turn FROM jobs_job WHERE queue = %s AND status = 'queued' AND parked_until IS NULL"
-        " AND run = 0 ORDER BY turn, id LIMIT 1),"
+        " AND tries = 0 AND crashes = 0 ORDER BY turn, id LIMIT 1),"
         " (SELECT last FROM jobs_turn WHERE queue = %s ORDER BY last DESC LIMIT 1), 0)"
     )
     with connection.cursor() as cursor:

@@ -4,7 +4,7 @@ import logging
 
 from kombu.exceptions import OperationalError
 
-from sightline.celery import RUN_NEXT, app
+from sightline.celery import app, task_name
 from sightline.redis_client import FAILURES, RedisAway, breaker, call
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def publish(*, queue: str, count: int = 1) -> bool:
 def _send(queue: str, count: int) -> None:
     with app.producer_or_acquire() as producer:
         for _ in range(count):
-            app.send_task(RUN_NEXT, args=[queue], queue=queue, producer=producer)
+            app.send_task(task_name(queue), args=[queue], queue=queue, producer=producer)
 
 
 def waiting(*, queue: str) -> int:

@@ -50,6 +50,13 @@ def started(claim: Claim, *, worker: str) -> None:
     )
 
 
+def prepared(claim: Claim, *, timings: dict[str, float]) -> None:
+    log.info(
+        _line("prepared", claim.public_id, claim.kind, claim.run, prepare_ms=timings.get("prepare", 0.0))
+    )
+    metrics.count_attempt(outcome=AttemptOutcome.SUCCEEDED, group=claim.group)
+
+
 def ended(claim: Claim, *, status: Status, timings: dict[str, float], usage: dict[str, int]) -> None:
     log.info(
         _line(

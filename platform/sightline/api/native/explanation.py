@@ -50,6 +50,8 @@ def _blocking(job: Job) -> dict[str, Any] | None:
         return _cause("queue_paused", f"The queue {job.queue} is paused.", since=moment(paused.paused_at))
     if job.parked_until is not None:
         return _cause("backoff", "An attempt failed; the next one waits.", until=moment(job.parked_until))
+    if not job.prepared:
+        return None  # the cpu worker takes it, whatever the groups do
     groups = list(Group.objects.filter(tag=job.model).only("id", "state", "intake", "drained_at", "seats"))
     if job.suspect:
         if any(group.intake == Intake.PROBATION for group in groups):
@@ -71,6 +73,9 @@ def _blocking(job: Job) -> dict[str, Any] | None:
 
 
 def _busy(job: Job, ahead: int, service: eta.Service) -> dict[str, Any]:
+    if not job.prepared:
+        detail = f"Its images are still to be fetched; {ahead} jobs are ahead of it there."
+        return _cause("preparing", detail)
     if ahead:
         return _cause("jobs_ahead", f"{ahead} {job.kind} jobs are ahead of it.")
     if service.running >= service.seats:

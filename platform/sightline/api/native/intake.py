@@ -15,17 +15,19 @@ from pydantic import BaseModel
 from sightline.api.authentication import Principal
 from sightline.api.native.representation import accepted
 from sightline.api.native.request import JobRequest, read_request
-from sightline.celery import queue_name
+from sightline.celery import PREPARE, queue_name
 from sightline.errors import FieldError, InvalidInput, Problem
 from sightline.jobs import admission, eta
 from sightline.jobs.models import Job
 from sightline.jobs.services.submit import Idempotency, Replayed, Submission, replayed, submit
-from sightline.kinds.contract import StoredImage
+from sightline.jobs.storable import storable
 from sightline.kinds.images import ImageRef
 from sightline.kinds.registry import KINDS
+from sightline.kinds.unbound import name_uploads
 from sightline.media import services as media
 from sightline.media.models import Media
 from sightline.media.refusal import MediaRefused
+from sightline.net.urls import check_url
 from sightline.tenants.models import Tenant
 
 ROUTE = "POST /api/v1/jobs"
@@ -49,9 +51,13 @@ def accept(
     model = _model(request.model)
     queue = queue_name(request.kind, model)
     _refuse_unreachable(principal.tenant, queue, request.deadline_ms)
-    admission.admit(tenant=principal.tenant, queue=queue)
+    fetches = any(ref.url is not None for ref in KINDS[request.kind].image_refs(inputs))
+    admitted: list[str] = []
     try:
-        submission = _submission(principal, request, model, inputs, params, files)
+        for name in (PREPARE, queue) if fetches else (queue,):
+            admission.admit(tenant=principal.tenant, queue=name)
+            admitted.append(name)
+        submission = _submission(principal, request, model, inputs, params, files, body["input"])
         return submit(submission=submission, idempotency=idempotency, render=accepted)
     except IntegrityError as error:
         if idempotency is None:
@@ -64,7 +70,8 @@ def accept(
             retry_after_s=1,
         ) from error
     except BaseException:
-        admission.withdraw(tenant=principal.tenant, queue=queue)
+        for name in admitted:
+            admission.withdraw(tenant=principal.tenant, queue=name)
         raise
 
 
@@ -113,22 +120,28 @@ def _submission(
     inputs: BaseModel,
     params: BaseModel,
     files: Mapping[str, UploadedFile[Any]],
+    sent: dict[str, Any],
 ) -> Submission:
     kind = KINDS[request.kind]
     refs = kind.image_refs(inputs)
     stored = _store(principal, refs, _pointers(inputs, len(refs)), files)
-    images = [
-        StoredImage(sha256=item.sha256, width=item.width, height=item.height, mime=item.mime)
-        for item in stored
-    ]
+    present = [item for item in stored if item is not None]
+    to_fetch = len(stored) - len(present)
+    if to_fetch:
+        # As it was sent, except that what is stored already goes by its id.
+        bound = storable(name_uploads(sent, _uploads(refs, stored)))
+    else:
+        bound = kind.bind(inputs, [media.stored_image(item) for item in present])
     return Submission(
         tenant=principal.tenant,
         api_key=principal.key,
         kind=request.kind,
         model=model,
-        input=kind.bind(inputs, images),
+        input=bound,
         params=params.model_dump(mode="json", exclude_unset=True),
-        images=[item.pixel_sha256 for item in stored],
+        images=[item.pixel_sha256 for item in present],
+        to_fetch=to_fetch,
+        webhook_url=request.webhook.url if request.webhook else "",
         cost=kind.cost(inputs),
         max_attempts=request.max_attempts or settings.MAX_ATTEMPTS,
         retention_s=request.retention_s or settings.RETENTION_S,
@@ -150,18 +163,17 @@ def _store(
     refs: Sequence[ImageRef],
     pointers: Sequence[str],
     files: Mapping[str, UploadedFile[Any]],
-) -> list[Media]:
-    """The media that the references name; those by URL are refused before anything is stored."""
+) -> list[Media | None]:
+    """The media that the references name, None for a URL; an address that may never be fetched is refused at once."""
     for ref, pointer in zip(refs, pointers, strict=True):
         if ref.url is not None:
-            detail = "Images by URL are not fetched yet; send data or an upload."
-            raise InvalidInput(detail, errors=[FieldError(pointer=f"{pointer}/url", detail=detail)])
+            _refuse_address(ref.url, f"{pointer}/url")
     return [_stored(principal, ref, pointer, files) for ref, pointer in zip(refs, pointers, strict=True)]
 
 
 def _stored(
     principal: Principal, ref: ImageRef, pointer: str, files: Mapping[str, UploadedFile[Any]]
-) -> Media:
+) -> Media | None:
     file = files.get(ref.upload_id or "")
     if file is not None:
         try:
@@ -169,6 +181,19 @@ def _stored(
         except MediaRefused as refusal:
             raise refusal.at(pointer) from refusal.__cause__
     (found,) = media.for_refs(tenant=principal.tenant, refs=[ref], pointers=[pointer])
-    if found is None:
-        raise RuntimeError("an image by URL got past the refusal above")
     return found
+
+
+def _refuse_address(url: str, pointer: str) -> None:
+    try:
+        check_url(url)
+    except Problem as problem:
+        raise InvalidInput(
+            problem.detail, errors=[FieldError(pointer=pointer, detail=problem.detail)]
+        ) from problem
+
+
+def _uploads(refs: Sequence[ImageRef], stored: Sequence[Media | None]) -> dict[str, str]:
+    """The id of the upload that each reference to stored media became, by what the request says."""
+    pairs = ((ref.data or ref.upload_id or "", item) for ref, item in zip(refs, stored, strict=True))
+    return {source: item.public_id for source, item in pairs if item is not None}

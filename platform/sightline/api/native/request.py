@@ -6,10 +6,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from sightline.errors import FieldError, InvalidInput
+from sightline.errors import FieldError, InvalidInput, Problem
 from sightline.kinds.pointers import pointer
 from sightline.kinds.registry import KINDS
 from sightline.kinds.text import STORABLE
+from sightline.net.urls import check_url
 
 MOST_TAGS = 20
 MOST_METADATA = 50
@@ -24,13 +25,25 @@ MetadataText = Annotated[str, Field(max_length=1024), STORABLE]
 MetadataInteger = Annotated[int, Field(ge=-(2**53), le=2**53)]
 
 _NOT_YET = {
-    "webhook": "Webhooks are not supported yet: leave this out and read the job, or wait for it.",
     "session": "Sessions are not supported yet: leave this out.",
     "session_id": "Sessions are not supported yet: leave this out.",
     "cache": "The result cache is not supported yet: leave this out, every job runs.",
 }
 _OWN_CODES = frozenset({"too_many_images", "context_too_long", "poisoned_input", "unsupported_media"})
 """Types of validation errors that are codes of the API; every other one is `invalid_input`."""
+
+
+class WebhookAddress(BaseModel):
+    """Who is told of the end of one job."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: str = Field(min_length=8, max_length=2048, description="An http or https address.")
+
+    @field_validator("url")
+    @classmethod
+    def _may_be_called(cls, url: str) -> str:
+        return deliverable(url)
 
 
 class JobRequest(BaseModel):
@@ -51,6 +64,7 @@ class JobRequest(BaseModel):
     retention_s: int | None = Field(
         default=None, ge=60, le=LONGEST_RETENTION_S, description="Kept for so long after it ended."
     )
+    webhook: WebhookAddress | None = Field(default=None, description="Told once when the job ends.")
     tags: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS, description="To filter lists by.")
     metadata: dict[MetadataKey, MetadataText | MetadataInteger | float | bool | None] = Field(
         default_factory=dict, max_length=MOST_METADATA, description="Yours; kept and given back."
@@ -64,6 +78,15 @@ class JobRequest(BaseModel):
                 "unknown_kind", "There are the kinds {kinds}.", {"kinds": ", ".join(KINDS)}
             )
         return kind
+
+
+def deliverable(url: str) -> str:
+    """The address of a webhook; a validation error for one that would never be called."""
+    try:
+        check_url(url)
+    except Problem as problem:
+        raise PydanticCustomError("webhook_url", "{detail}", {"detail": problem.detail}) from problem
+    return url
 
 
 class ValidationProblem(InvalidInput):

@@ -38,6 +38,7 @@ class ErrorView(Shown):
     code: str
     message: str
     retryable: bool
+    pointer: str | None = Field(default=None, description="JSON pointer to the field at fault, where one is.")
 
 
 class QueuePlace(Shown):
@@ -121,7 +122,7 @@ class Blocking(BaseModel):
 
     cause: str = Field(
         description="queue_paused, backoff, probation, no_group, drained, engine_not_live, jobs_ahead, seats_busy,"
-        " none, or the status of a job that does not wait."
+        " preparing, none, or the status of a job that does not wait."
     )
     detail: str
     since: datetime | None = None

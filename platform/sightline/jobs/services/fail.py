@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from sightline.celery import probation_queue
+from sightline.celery import PREPARE, probation_queue
 from sightline.clock import After
 from sightline.events import notify
 from sightline.jobs.claims import Claim, Failure
@@ -115,18 +115,20 @@ def _crashed(claim: Claim, failure: Failure, lapsed: bool) -> dict[str, Any]:
         return {**counters, **_ended(Status.QUARANTINED, failure)}
     if crashes >= settings.MAX_CRASHES:
         return {**counters, **_ended(Status.FAILED, failure)}
+    if claim.queue == PREPARE:
+        # No engine was near: it is nobody's suspect, and probation is for jobs that an engine could run.
+        return {**counters, "status": Status.QUEUED, "parked_until": After(backoff_s(crashes))}
     if claim.suspect or not lapsed or crashes >= _LAPSES_TO_SUSPECT:
         return {**counters, "status": Status.QUEUED, "suspect": True, "queue": probation_queue(claim.model)}
     return {**counters, "status": Status.QUEUED}
 
 
 def _ended(status: Status, failure: Failure) -> dict[str, Any]:
-    return {
-        "status": status,
-        "ended_at": After(),
-        "error": {
-            "code": failure.code,
-            "message": storable(failure.message[:4000]),
-            "retryable": failure.outcome is not AttemptOutcome.PERMANENT,
-        },
+    error = {
+        "code": failure.code,
+        "message": storable(failure.message[:4000]),
+        "retryable": failure.outcome is not AttemptOutcome.PERMANENT,
     }
+    if failure.pointer:
+        error["pointer"] = failure.pointer[:300]
+    return {"status": status, "ended_at": After(), "error": error}

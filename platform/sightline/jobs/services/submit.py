@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from sightline.celery import queue_name
+from sightline.celery import PREPARE, queue_name
 from sightline.errors import Problem
 from sightline.jobs import turns, wakeups
 from sightline.jobs.models import IdempotencyKey, Job, JobTag
@@ -34,6 +34,10 @@ class Submission:
     max_attempts: int
     retention_s: int
     deadline_ms: int | None = None
+    to_fetch: int = 0
+    """Images that are still to be fetched: above 0, the input is unbound and the job begins in `prepare`."""
+    webhook_url: str = ""
+    """Told of the job's end, besides the tenant's endpoints."""
     tags: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -115,9 +119,12 @@ def submit(
 
 
 def _insert(submission: Submission) -> Job:
-    queue = queue_name(submission.kind, submission.model)
+    queue = PREPARE if submission.to_fetch else queue_name(submission.kind, submission.model)
     place = turns.take(
-        tenant_id=submission.tenant.pk, queue=queue, cost=submission.cost, weight=submission.tenant.weight
+        tenant_id=submission.tenant.pk,
+        queue=queue,
+        cost=submission.to_fetch or submission.cost,
+        weight=submission.tenant.weight,
     )
     deadline = None
     if submission.deadline_ms is not None:
@@ -136,6 +143,8 @@ def _insert(submission: Submission) -> Job:
         retention_s=submission.retention_s,
         deadline_at=deadline,
         queue=queue,
+        prepared=not submission.to_fetch,
+        webhook_url=submission.webhook_url,
         turn=place.turn,
         created_at=place.now,
     )

@@ -1,0 +1,49 @@
+"""The Celery application of the cpu worker: fetches media and delivers webhooks; needs no group and no engine.
+
+Started as `celery -A sightline_workers.cpu_tasks worker`, by `sightline cpu`.
+"""
+
+from functools import cache
+from typing import Any
+
+import django
+from celery.signals import celeryd_init, worker_shutting_down
+from django.conf import settings
+
+django.setup()
+
+from sightline.celery import PREPARE_NEXT, app  # noqa: E402
+from sightline_workers.leases import Leases  # noqa: E402
+from sightline_workers.preparing import Preparer  # noqa: E402
+
+_node = "cpu"
+
+
+@celeryd_init.connect
+def _remember_node(sender: str, **kwargs: Any) -> None:
+    global _node
+    _node = sender
+
+
+@cache
+def preparer() -> Preparer:
+    """The process's preparer, made at its first job."""
+    return Preparer(leases=leases())
+
+
+@cache
+def leases() -> Leases:
+    """The process's heartbeat."""
+    return Leases(_node)
+
+
+@app.task(name=PREPARE_NEXT, bind=True)
+def prepare_next(self: Any, queue: str) -> dict[str, str] | None:
+    """Fetch the media of the next job that waits for them; returns its id and status for Flower."""
+    return preparer().run_next(queue=queue, celery_task_id=self.request.id)
+
+
+@worker_shutting_down.connect
+def _drain(**kwargs: Any) -> None:
+    """Celery stops consuming by itself; the threads pool would wait for ever for what runs."""
+    leases().drain(settings.DRAIN_S)
