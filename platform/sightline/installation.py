@@ -39,7 +39,9 @@ def key_file() -> Path:
 
 
 def flower_password() -> str:
-    return kept_secret.keep(settings.HOME / "flower-password", lambda: secrets.token_urlsafe(12))
+    """SIGHTLINE_FLOWER_PASSWORD, or one that is made once and kept in the data folder."""
+    file = settings.HOME / "flower-password"
+    return settings.FLOWER_PASSWORD or kept_secret.keep(file, lambda: secrets.token_urlsafe(12))
 
 
 def pending_migrations() -> list[str]:

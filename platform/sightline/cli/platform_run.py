@@ -18,7 +18,7 @@ from django.db import connections
 from sightline import installation
 from sightline.cli.django_setup import database
 from sightline.cli.ports import require_free
-from sightline.cli.programs import FLOWER_USER, Choices, programs
+from sightline.cli.programs import Choices, programs
 from sightline.cli.screen import Screen
 from sightline.cli.stop_signals import stop_events
 from sightline.processes.file_lock import Held, file_lock
@@ -226,7 +226,7 @@ class _Guide(threading.Thread):
             "",
             f"  API docs   {url}/api/v1/docs",
             f"  Admin      {url}/admin/   {operator.name} / {password}",
-            f"  Flower     {flower}/   {FLOWER_USER} / {installation.flower_password()}",
+            f"  Flower     {flower}/   {settings.FLOWER_USER} / {installation.flower_password()}",
             f"  API key    {installation.key_file()}   (`sightline submit` uses it by itself)",
             f"  Logs       {settings.HOME / 'log'}",
             "  Ctrl-C stops everything.",

@@ -14,7 +14,6 @@ from sightline.processes.supervisor import Program
 
 REDIS, WEB, GROUPS = 0, 1, 2
 """Ranks: groups drain while web and Redis still serve them."""
-FLOWER_USER = "operator"
 _STOP_S = 25.0
 
 
@@ -42,6 +41,13 @@ def programs(choices: Choices) -> list[Program]:
             stop_s=_STOP_S,
         ),
         Program(name="sweeper", argv=lambda: _ours("sweeper"), env=env, rank=WEB, stop_s=_STOP_S),
+        Program(
+            name="cpu",
+            argv=lambda: _ours("cpu"),
+            env=env,
+            rank=GROUPS,
+            stop_s=settings.DRAIN_S + 10.0,
+        ),
         *_groups(choices, env),
     ]
     if flower := _flower(choices, env):
@@ -129,8 +135,13 @@ def _flower(choices: Choices, env: Mapping[str, str]) -> Program | None:
     conf = [f"--conf={config}"] if config and config.exists() else []
     argv = [
         *(sys.executable, "-m", "celery", "-A", "sightline.celery", "flower", *conf),
-        *(f"--address={settings.HOST}", f"--port={choices.flower_port}", "--loglevel=ERROR"),
+        *(
+            f"--address={settings.HOST}",
+            f"--port={choices.flower_port}",
+            "--loglevel=ERROR",
+            "--logging=error",
+        ),
     ]
     password = installation.flower_password()
-    flower_env = {**env, "SIGHTLINE_ROLE": "tool", "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"}
+    flower_env = {**env, "SIGHTLINE_ROLE": "tool", "FLOWER_BASIC_AUTH": f"{settings.FLOWER_USER}:{password}"}
     return Program(name="flower", argv=lambda: argv, env=flower_env, rank=WEB, stop_s=5.0)
