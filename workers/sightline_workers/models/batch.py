@@ -33,7 +33,7 @@ class Batch:
     targets: NDArray[np.bool_] | None = None
     """(size, image tokens): which of them show what the answer is about."""
     asks: NDArray[np.int64] | None = None
-    """(size,): index of the token from which on the answer depends on it."""
+    """(size, 2): indices of the tokens before x and before y, or of the prompt's last one twice."""
     grid: tuple[int, int] = (0, 0)
     """Rows and columns of patches."""
     start: int = 0
@@ -79,10 +79,13 @@ def assemble(task: Task, level: int, samples: list[Sample]) -> Batch:
     )
 
 
-def _asks(row: list[int], prompt: int) -> int:
-    """Index of the token that opens a coordinate, or of the prompt's last one where there is none."""
+def _asks(row: list[int], prompt: int) -> tuple[int, int]:
+    """Where a coordinate's x and y are about to be written, or the prompt's last token where there is none."""
     opening = {number for text, number in token_ids().items() if text.endswith('"coordinate": [')}
-    return next((index for index in range(prompt, len(row)) if row[index] in opening), prompt - 1)
+    for index in range(prompt, len(row)):
+        if row[index] in opening:
+            return index, row.index(encode(" ")[0], index)
+    return prompt - 1, prompt - 1
 
 
 def draw(task: Task, level: int, size: int, seed: int) -> Batch:

@@ -44,6 +44,7 @@ def _domain(task: Task, level: int) -> str:
         page = pages.LEVELS[level]
         place = "in the corner" if not page.freedom else f"up to {page.freedom} px from the corner"
         place = "anywhere" if page.freedom > 300 else place
+        place = "anywhere on a grid of 16 x 32 px" if page.stepped else place
         sizes = "/".join(map(str, page.sizes))
         return (
             f"{page.shortest}–{page.longest} characters a line, up to {page.rows} lines, {place}, "

@@ -53,15 +53,17 @@ class Pointer(nn.Module):
     def forward(self, hidden: Tensor, asks: Tensor, image: slice, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the share of samples whose best token is a right one.
 
-        `hidden` is (batch, length, width); `targets` (batch, image tokens). Samples without a target do not count.
+        `hidden` is (batch, length, width); `asks` (batch, 2) token indices; `targets` (batch, image tokens). Samples
+        without a target do not count.
         """
         some = targets.any(1)
         if not some.any():
             return hidden.new_zeros(()), hidden.new_full((), float("nan"))
-        asking = self.ask(hidden[torch.arange(len(hidden), device=hidden.device), asks])
+        asking = self.ask(hidden[torch.arange(len(hidden), device=hidden.device)[:, None], asks])
         scores = (
-            torch.einsum("bd,btd->bt", asking, self.show(hidden[:, image])).float() / asking.shape[-1] ** 0.5
+            torch.einsum("bkd,btd->bkt", asking, self.show(hidden[:, image])).float()
+            / asking.shape[-1] ** 0.5
         )
-        share = scores.log_softmax(-1).masked_fill(~targets, float("-inf")).logsumexp(-1)
-        right = targets.gather(1, scores.argmax(-1, keepdim=True))[:, 0]
+        share = scores.log_softmax(-1).masked_fill(~targets[:, None], float("-inf")).logsumexp(-1)
+        right = targets.gather(1, scores.argmax(-1))
         return -share[some].mean(), right[some].float().mean()

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from .config import PATCH
 from .drawing import PageStyle, Scene, colours, draw_page, fonts, words
 
 
@@ -22,6 +23,8 @@ class PageLevel:
     coloured: bool = False
     freedom: int = 0
     """How far in px the text may begin from the corner, across and down."""
+    stepped: bool = False
+    """The text begins at a corner of the patches' grid, anywhere on the page."""
     sizes: tuple[int, ...] = (26,)
     """Font sizes in px."""
     faces: tuple[fonts.Face, ...] = ("DejaVuSansMono",)
@@ -44,7 +47,7 @@ LEVELS = (
     PageLevel(charset=words.LETTERS, shortest=1, longest=8, rows=1, coloured=True),
     PageLevel(charset=words.PRINTED, shortest=1, longest=12, rows=1, coloured=True),
     PageLevel(charset=words.PRINTED, shortest=1, longest=12, rows=2, coloured=True),
-    _any(),
+    _any(stepped=True),
     *(_any(freedom=freedom, canvases=((352, 128),)) for freedom in (3, 6, 12, 20, 32, 352)),
     _any(freedom=352, canvases=WIDE),
     _any(freedom=352, canvases=WIDE, sizes=(24, 25, 26)),
@@ -76,12 +79,15 @@ def _style(rng: random.Random, level: PageLevel, texts: list[str], canvas: tuple
     height = fonts.line_height(face, size)
     across = canvas[0] - max(round(fonts.font(face, size).getlength(text)) for text in texts)
     down = canvas[1] - height * len(texts)
-    top = rng.randint(0, min(level.freedom, down))
+    if level.stepped:
+        left, top = PATCH * rng.randint(0, across // PATCH), 2 * PATCH * rng.randint(0, down // (2 * PATCH))
+    else:
+        left, top = rng.randint(0, min(level.freedom, across)), rng.randint(0, min(level.freedom, down))
     spare = (canvas[1] - top - height * len(texts)) // len(texts)
     return PageStyle(
         width=canvas[0],
         height=canvas[1],
-        left=rng.randint(0, min(level.freedom, across)),
+        left=left,
         top=top,
         leading=height + (rng.randint(0, min(10, spare)) if level.freedom > 32 else 0),
         face=face,

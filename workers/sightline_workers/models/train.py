@@ -24,7 +24,7 @@ from .plot import plot
 from .release import release
 from .training import RATE, WARM, Training
 
-SIZES = {"ocr": 48, "gui": 32, "sign": 48, "look": 32, "talk": 32, "echo": 64}
+SIZES = {"ocr": 32, "gui": 24, "sign": 32, "look": 24, "talk": 32, "echo": 64}
 """Samples a batch."""
 
 
@@ -33,8 +33,8 @@ def run(
 ) -> None:
     """Train until time `until` (seconds since the epoch), for `steps` steps, or until a signal; save now and then.
 
-    With `anneal` the learning rate falls to a twentieth over that many steps, and the run ends there. Returns
-    whether the run came to its end by itself.
+    With `anneal` the learning rate falls to a twentieth on the way to `until`. Returns whether the run came to its
+    end by itself.
     """
     stop = False
 
@@ -50,10 +50,10 @@ def run(
         total=total, initial=0, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr
     )
     log = (folder / "log.jsonl").open("a")
-    while not stop and time.time() < until and (total is None or training.step - first < total):
+    while not stop and time.time() < until and (steps is None or training.step - first < steps):
         rate = RATE * min(1.0, (training.step + 1) / WARM)
         if anneal:
-            rate *= max(0.05, 1 - (training.step - first) / anneal)
+            rate *= max(0.05, 1 - (time.time() - start) / (until - start))
         task, level = training.curriculum.choose(training.step)
         numbers = training.learn(draw(task, level, SIZES[task], training.step), rate)
         training.step += 1
@@ -91,9 +91,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=checkpoint.TRAINING, help="state, log and plot")
     parser.add_argument("--minutes", type=float, default=100, help="stop after this long")
     parser.add_argument("--steps", type=int, help="stop after this many steps")
-    parser.add_argument(
-        "--anneal", type=int, default=0, help="lower the learning rate over this many steps and stop"
-    )
+    parser.add_argument("--anneal", action="store_true", help="lower the learning rate on the way to the end")
     parser.add_argument("--save-every", type=float, default=120, help="seconds between two saved states")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
