@@ -29,7 +29,7 @@ SIZES = {"ocr": 32, "gui": 24, "sign": 32, "look": 24, "talk": 32, "echo": 64}
 
 
 def run(
-    training: Training, folder: Path, *, until: float, steps: int | None, anneal: int, every: float
+    training: Training, folder: Path, *, until: float, steps: int | None, anneal: bool, every: float
 ) -> None:
     """Train until time `until` (seconds since the epoch), for `steps` steps, or until a signal; save now and then.
 
@@ -45,10 +45,8 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask_to_stop)
     first, saved, began = training.step, time.monotonic(), time.monotonic()
-    total = anneal or steps
-    bar = tqdm(
-        total=total, initial=0, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr
-    )
+    start = time.time()
+    bar = tqdm(total=steps, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr)
     log = (folder / "log.jsonl").open("a")
     while not stop and time.time() < until and (steps is None or training.step - first < steps):
         rate = RATE * min(1.0, (training.step + 1) / WARM)
