@@ -117,12 +117,12 @@ def test_one_poison_image_among_200_jobs_is_quarantined_alone(platform: Platform
     assert (refused.status_code, refused.json()["code"]) == (422, "poisoned_input")
     platform.operate(
         "from sightline.media.models import BlockedMedia\n"
-        "for blocked in BlockedMedia.objects.all(): media.release(blocked=blocked, by='tests')\n"
-        "queues.pause(name='gui.default', actor='tests')"
+        "for blocked in BlockedMedia.objects.all(): media.release(blocked=blocked, by='tests')"
     )
+    platform.pause("gui")
     released = owner.submit(poisoned)
     assert owner.cancel(released) == 200
-    platform.operate("queues.resume(name='gui.default', actor='tests')")
+    platform.resume("gui")
 
 
 def test_cancelling_a_running_job_frees_its_seat_in_the_engine(platform: Platform) -> None:
@@ -140,10 +140,10 @@ def test_cancelling_a_running_job_frees_its_seat_in_the_engine(platform: Platfor
 
 def test_cancelling_a_queued_job_never_reaches_the_engine(platform: Platform) -> None:
     client = platform.client()
-    platform.operate("queues.pause(name='ocr.default', actor='tests')")
+    platform.pause("ocr")
     job = client.submit(body("ocr", 300))
     assert client.cancel(job) == 200
-    platform.operate("queues.resume(name='ocr.default', actor='tests')")
+    platform.resume("ocr")
     other = client.submit(body("ocr", 301))
     assert client.wait(other)["status"] == "succeeded"
     assert client.wait(job)["status"] == "cancelled"

@@ -1,5 +1,6 @@
 """Rows 1, 2, 11 and 19 of the fault matrix: workers that are killed, frozen, misled by their clock, shut down."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def test_workers_killed_again_and_again_lose_nothing(platform: Platform) -> None
 def test_the_clock_of_a_host_is_an_hour_off(platform: Platform, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(CLOCK_OFF_BY_AN_HOUR)
     client = platform.client()
-    with platform.only_group("gpu9", env={"PYTHONPATH": str(tmp_path)}):
+    with platform.only_group("gpu9", env={"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}):
         jobs = [client.submit(body(kind, 30, deadline_ms=60_000)) for kind in KINDS]
         assert [client.wait(job)["status"] for job in jobs] == ["succeeded"] * 3
         platform.twin("gpu9").faults(delay_s=4.0)

@@ -195,8 +195,11 @@ class Platform:
         self._clients.append(client)
         return client
 
-    def python(self, code: str, *arguments: str) -> str:
-        """Run code in a process of the platform, as an operator's shell would; what it printed."""
+    def python(self, code: str, *arguments: str, expect: int = 0) -> str:
+        """Run code in a process of the platform, as an operator's shell would; what it printed.
+
+        `expect` is the exit status that it must have.
+        """
         ran = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             env={**self.env, "SIGHTLINE_ROLE": "tool"},
@@ -204,7 +207,7 @@ class Platform:
             text=True,
             check=False,
         )
-        if ran.returncode:
+        if ran.returncode != expect:
             raise RuntimeError(ran.stderr[-3000:])
         return ran.stdout
 
@@ -215,6 +218,19 @@ class Platform:
             "from sightline.fleet import groups, queues\n"
             "from sightline.media import services as media\n" + statement
         )
+
+    def pause(self, kind: str, *, paused: bool = True) -> None:
+        """Pause or resume a kind, as an operator does over the API."""
+        answer = httpx.patch(
+            f"{self.url}/api/v1/queues/{kind}",
+            json={"paused": paused},
+            headers={"Authorization": f"Bearer {self.keys[OPERATOR]}"},
+            timeout=30.0,
+        )
+        answer.raise_for_status()
+
+    def resume(self, kind: str) -> None:
+        self.pause(kind, paused=False)
 
     # --- what is there ----------------------------------------------------------------------------------------
 

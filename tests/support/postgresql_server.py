@@ -97,7 +97,16 @@ class PostgreSQLServer:
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
+    def restart(self) -> None:
+        """Cut every client off and come back with the same data."""
+        self._end()
+        self.start()
+
     def stop(self) -> None:
+        self._end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self) -> None:
         if self.process is not None:
             self.process.send_signal(2)  # SIGINT: fast shutdown, clients are cut off
             try:
@@ -106,4 +115,3 @@ class PostgreSQLServer:
                 self.process.kill()
                 self.process.wait()
             self.process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
