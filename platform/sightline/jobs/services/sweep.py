@@ -12,6 +12,7 @@ from sightline.events import notify
 from sightline.jobs import wakeups
 from sightline.jobs.claims import LEASE_LAPSED, Claim, Failure
 from sightline.jobs.models import IdempotencyKey, Job
+from sightline.jobs.services.announce import announce
 from sightline.jobs.services.claim import CLAIMABLE
 from sightline.jobs.services.events import record
 from sightline.jobs.services.fail import fail
@@ -60,6 +61,8 @@ def _claim_of(job: Job) -> Claim:
         claimed_at=job.claimed_at or job.created_at,
         deadline_in_s=None,
         group=job.group,
+        announced=job.announced,
+        webhook_url=job.webhook_url,
     )
 
 
@@ -91,9 +94,11 @@ def expire(*, job_id: UUID) -> bool:
         )
         if written:
             record(job_id=job_id, type="job.expired")
+            job = Job.objects.defer("input", "params").get(pk=job_id)
+            announce(ended=job, status=Status.EXPIRED)
     if written:
         notify.ended(job_id=job_id, status=Status.EXPIRED)
-        lifecycle.expired(Job.objects.only("kind", "model", "run").get(pk=job_id))
+        lifecycle.expired(job)
     return bool(written)
 
 
@@ -127,7 +132,8 @@ def claimable(*, queue: str, most: int) -> int:
     """Claimable jobs in a queue, counted up to `most`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM jobs_job WHERE {CLAIMABLE} LIMIT %s) AS capped",  # noqa: S608
+            # In order, so that every plan is the walk of one index that stops at the limit.
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM jobs_job WHERE {CLAIMABLE} ORDER BY turn LIMIT %s) AS capped",  # noqa: S608
             [queue, queue, most],
         )
         return int(cursor.fetchone()[0])
