@@ -45,6 +45,11 @@ model: install ## Train the small Qwen3-VL again (minutes to hours of CPU)
 bench: install ## Measure the full path against the twin, and vLLM on the CPU
 	@exec $(BIN)/python tests/bench/run.py
 
+# MINUTES=1 DATABASE=sqlite|postgres SEED=0 (a new one)
+.PHONY: chaos
+chaos: install ## Kill everything at random under load; what was lost, beside plain Celery
+	@exec $(BIN)/python tests/faults/chaos.py --minutes $(or $(MINUTES),1) --database $(or $(DATABASE),sqlite) --seed $(or $(SEED),0)
+
 .PHONY: screenshots
 screenshots: install ## Take the README's pictures from a running platform (needs chromium)
 	@exec $(BIN)/python -m sightline_dashboard.screenshots
