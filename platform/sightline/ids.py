@@ -10,6 +10,8 @@ _LENGTH = 26  # 26 × 5 bits hold 128 bits; the first character is 0–7
 
 JOB = "job"
 UPLOAD = "up"
+ENDPOINT = "whe"
+MESSAGE = "msg"
 
 
 class InvalidId(ValueError):

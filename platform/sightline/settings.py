@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "sightline.tenants",
     "sightline.media",
     "sightline.fleet",
+    "sightline.webhooks",
     "sightline.jobs",
 ]
 # Workers and sweepers show no pages: without admin and API they start faster and take less memory.

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sightline.errors import Problem
-from sightline.media import fetch as fetch_module
+from sightline.net import tls
 from sightline.net.addresses import AddressPolicy, AddressRefused
 from sightline.media.fetch import FetchFailed, fetch
 from sightline.media.refusal import MediaTooLarge
@@ -306,7 +306,7 @@ def test_tls_names_and_checks_the_urls_host_though_the_address_is_pinned(
     site.server.handle_error = lambda *args: None
     site.pages["/"] = answer()
     trusting = ssl.create_default_context(cafile=str(file))
-    monkeypatch.setattr(fetch_module, "_tls", lambda: trusting)
+    monkeypatch.setattr(tls, "client_context", lambda: trusting)
     policy = site.policy(images_example=["127.0.0.1"], other_example=["127.0.0.1"])
     address = site.url("/", "images.example").replace("http:", "https:")
     assert fetch(address, max_bytes=5000, policy=policy) == BODY

@@ -12,7 +12,8 @@ from django.conf import settings
 
 django.setup()
 
-from sightline.celery import PREPARE_NEXT, app  # noqa: E402
+from sightline.celery import DELIVER_NEXT, PREPARE_NEXT, app  # noqa: E402
+from sightline_workers.delivering import Deliverer  # noqa: E402
 from sightline_workers.leases import Leases  # noqa: E402
 from sightline_workers.preparing import Preparer  # noqa: E402
 
@@ -43,7 +44,20 @@ def prepare_next(self: Any, queue: str) -> dict[str, str] | None:
     return preparer().run_next(queue=queue, celery_task_id=self.request.id)
 
 
+@cache
+def deliverer() -> Deliverer:
+    """The process's deliverer, with half of its threads."""
+    return Deliverer(at_once=max(1, settings.CPU_THREADS // 2))
+
+
+@app.task(name=DELIVER_NEXT)
+def deliver_next(queue: str) -> dict[str, int]:
+    """Deliver what is due; returns for Flower how many attempts were made."""
+    return {"attempts": deliverer().run()}
+
+
 @worker_shutting_down.connect
 def _drain(**kwargs: Any) -> None:
     """Celery stops consuming by itself; the threads pool would wait for ever for what runs."""
     leases().drain(settings.DRAIN_S)
+    deliverer().stop()

@@ -48,6 +48,10 @@ class Claim:
     deadline_in_s: float | None
     """Seconds from the claim to the job's deadline; None without one."""
     group: str
+    announced: bool = False
+    """Whether webhooks are told of the job's end."""
+    webhook_url: str = ""
+    """The job's own webhook; empty when it named none."""
 
     @property
     def public_id(self) -> str:

@@ -12,6 +12,7 @@ from django.db import Error, connection
 
 from sightline.fleet import groups, leader, queues
 from sightline.jobs.services import sweep
+from sightline.webhooks.services import sweep as webhooks
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def run(stop: threading.Event) -> None:
             if leader.lead(name=NAME, holder=holder, lease_s=LEASE_S):
                 sweep_once()
                 # A full batch means that there is more: go on next second.
-                if began - retained >= RETENTION_EVERY_S and _step(sweep.apply_retention) != sweep.BATCH:
+                if began - retained >= RETENTION_EVERY_S and not _retain():
                     retained = began
         except Error as error:
             log.warning("event=sweep_failed reason=%r", str(error))
@@ -49,6 +50,13 @@ def sweep_once() -> None:
     _step(sweep.expire_deadlines)
     _step(groups.mark_lost)
     _step(lambda: sweep.top_up(queues=queues.names()))
+    _step(webhooks.top_up)
+
+
+def _retain() -> bool:
+    """Delete what nobody keeps any longer; whether there is more of it."""
+    full = _step(sweep.apply_retention) == sweep.BATCH
+    return (_step(webhooks.apply_retention) == webhooks.BATCH) or full
 
 
 def _step(verb: Callable[[], T]) -> T | None:

@@ -1,14 +1,13 @@
 """Fetching an image from an address that a user gave, without becoming that user's way into the network."""
 
-import ssl
 from collections.abc import Iterator
-from functools import cache
 
 import httpcore
 import httpx
 
 from sightline.errors import Problem
 from sightline.media.refusal import MediaRefused, MediaTooLarge
+from sightline.net import tls
 from sightline.net.addresses import STRICT, AddressPolicy
 from sightline.net.pinned import Deadline, PinnedBackend
 
@@ -80,7 +79,7 @@ def _get(
     )
     with (
         httpcore.ConnectionPool(
-            ssl_context=_tls(), network_backend=PinnedBackend(policy, deadline), max_connections=1
+            ssl_context=tls.client_context(), network_backend=PinnedBackend(policy, deadline), max_connections=1
         ) as pool,
         pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
     ):
@@ -107,7 +106,3 @@ def _collect(chunks: Iterator[bytes], announced: str, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """Certificates are checked against certifi's list, which httpx and httpcore ship with."""
-    return httpcore.default_ssl_context()

@@ -19,6 +19,7 @@ COUNTERS: Mapping[str, str] = {
     "sightline_attempts_total": "Attempts that ended, by outcome and group.",
     "sightline_wakeups_topped_up_total": "Wake-ups that the sweeper sent because they were missing, by queue.",
     "sightline_leases_reclaimed_total": "Jobs whose lease lapsed, by kind.",
+    "sightline_webhook_attempts_total": "Requests to webhook receivers, by outcome.",
 }
 HISTOGRAMS: Mapping[str, str] = {
     "sightline_queue_wait_seconds": "From acceptance to the first claim, by kind and tag.",

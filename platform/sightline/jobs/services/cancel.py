@@ -7,9 +7,12 @@ from django.db import transaction
 from sightline.clock import After
 from sightline.events import notify
 from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.status import ACTIVE, AttemptOutcome, Status
 from sightline.telemetry import lifecycle
+
+_NEEDED = ("id", "tenant_id", "kind", "status", "run", "announced", "webhook_url")
 
 
 def cancel(*, job: Job, actor: str) -> bool:
@@ -18,7 +21,7 @@ def cancel(*, job: Job, actor: str) -> bool:
     The row is terminal before anybody is told, so a result that arrives meanwhile is fenced off.
     """
     with transaction.atomic():
-        row = Job.objects.select_for_update().only("id", "status", "run").get(pk=job.pk)
+        row = Job.objects.select_for_update().only(*_NEEDED).get(pk=job.pk)
         if row.status not in ACTIVE:
             return False
         running = row.status == Status.RUNNING
@@ -34,6 +37,7 @@ def cancel(*, job: Job, actor: str) -> bool:
                 outcome=AttemptOutcome.CANCELLED, ended_at=After()
             )
         record(job_id=row.pk, type="job.cancelled", run=row.run, actor=actor)
+        announce(ended=row, status=Status.CANCELLED)
     lifecycle.cancelled(job, actor=actor)
     transaction.on_commit(lambda: _tell(row.pk, running))
     return running

@@ -16,7 +16,7 @@ from sightline.telemetry import lifecycle
 
 _COLUMNS = (
     "id, tenant_id, kind, model, queue, input, params, run, tries, crashes, solo_kills, max_attempts, suspect,"
-    " fence, created_at, claimed_at, deadline_at"
+    " fence, created_at, claimed_at, deadline_at, announced, webhook_url"
 )
 
 # The one definition of *claimable*; the sweeper counts with the same text. It takes the queue's name twice: asked
@@ -97,6 +97,7 @@ def _claim(row: tuple[Any, ...], claimant: Claimant) -> Claim:
         input=_json(values["input"]),
         params=_json(values["params"]),
         suspect=bool(values["suspect"]),
+        announced=bool(values["announced"]),
         created_at=created,
         claimed_at=claimed,
         deadline_in_s=(deadline - claimed).total_seconds() if deadline else None,
@@ -113,6 +114,7 @@ def _claim(row: tuple[Any, ...], claimant: Claimant) -> Claim:
                 "solo_kills",
                 "max_attempts",
                 "fence",
+                "webhook_url",
             )
         },
     )

@@ -16,7 +16,15 @@ def erase(*, job: Job, actor: str) -> None:
     """
     with transaction.atomic():
         erased = Job.objects.filter(pk=job.pk, status__in=TERMINAL, erased_at=None).update(
-            input={}, params={}, metadata={}, tags=[], images=[], output=None, error=None, erased_at=After()
+            input={},
+            params={},
+            metadata={},
+            tags=[],
+            images=[],
+            webhook_url="",
+            output=None,
+            error=None,
+            erased_at=After(),
         )
         if erased:
             JobTag.objects.filter(job_id=job.pk).delete()

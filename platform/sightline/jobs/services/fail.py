@@ -13,6 +13,7 @@ from sightline.clock import After
 from sightline.events import notify
 from sightline.jobs.claims import Claim, Failure
 from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.services.quarantine import block_media
 from sightline.jobs.status import AttemptOutcome, Status
@@ -77,6 +78,7 @@ def fail(*, claim: Claim, failure: Failure, lapsed: bool = False) -> Status | No
             )
         else:
             record(job_id=claim.job_id, type=f"job.{status}", run=claim.run, code=failure.code)
+            announce(ended=claim, status=status)
             if status is Status.QUARANTINED:
                 block_media(job_id=claim.job_id, reason=storable(failure.message[:300]))
     lifecycle.failed(claim, failure, status=status)

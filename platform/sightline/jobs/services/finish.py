@@ -6,6 +6,7 @@ from sightline.clock import After
 from sightline.events import notify
 from sightline.jobs.claims import Claim, Result
 from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.jobs.storable import storable
@@ -35,6 +36,7 @@ def finish(*, claim: Claim, result: Result) -> bool:
             outcome=outcome, ended_at=After(), timings=result.timings, usage=result.usage
         )
         record(job_id=claim.job_id, type=f"job.{status}", run=claim.run)
+        announce(ended=claim, status=status)
     lifecycle.ended(claim, status=status, timings=timings, usage=result.usage)
     notify.ended(job_id=claim.job_id, status=status)
     return True

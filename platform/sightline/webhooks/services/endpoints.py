@@ -1,0 +1,72 @@
+"""Endpoints: made, changed, given a new secret, disabled, enabled."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from sightline.clock import After
+from sightline.errors import Conflict
+from sightline.tenants.models import Tenant
+from sightline.webhooks import lifecycle, secrets
+from sightline.webhooks.models import Delivery, DeliveryState, Endpoint
+
+MOST = 50
+"""Endpoints of a tenant: each of them costs a row for every ended job."""
+ROTATION_S = 24 * 3600
+"""How long the previous secret goes on signing."""
+
+
+def create(*, tenant: Tenant, url: str, events: Sequence[str] = (), description: str = "") -> Endpoint:
+    """A new endpoint with a secret of its own; it is told of jobs that are submitted from now on."""
+    with transaction.atomic():
+        Tenant.objects.select_for_update().get(pk=tenant.pk)  # two at once must not both be the fiftieth
+        if Endpoint.objects.filter(tenant=tenant, one_off=False).count() >= MOST:
+            raise Conflict(f"There are {MOST} endpoints already; delete one first.")
+        return Endpoint.objects.create(
+            tenant=tenant,
+            url=url,
+            events=list(events),
+            description=description,
+            secret=secrets.encrypt(secrets.new()),
+        )
+
+
+def rotate(*, endpoint: Endpoint) -> str:
+    """A new secret; for a day messages are signed with the old one as well."""
+    secret = secrets.new()
+    with transaction.atomic():
+        row = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
+        Endpoint.objects.filter(pk=row.pk).update(
+            secret=secrets.encrypt(secret), previous_secret=row.secret, previous_until=After(ROTATION_S)
+        )
+    endpoint.refresh_from_db()
+    return secret
+
+
+def signing_secrets(*, endpoint: Endpoint, now: datetime) -> list[str]:
+    """The secrets that sign at a time, the newest first. Raises SecretUnreadable."""
+    found = [secrets.decrypt(endpoint.secret)]
+    if endpoint.previous_secret and endpoint.previous_until is not None and now < endpoint.previous_until:
+        found.append(secrets.decrypt(endpoint.previous_secret))
+    return found
+
+
+def disable(*, endpoint: Endpoint, reason: str) -> bool:
+    """Deliver nothing more; what waits has failed, and may be redelivered. False when it was disabled before."""
+    with transaction.atomic():
+        disabled = Endpoint.objects.filter(pk=endpoint.pk, disabled_at=None).update(
+            disabled_at=After(), disabled_reason=reason[:200]
+        )
+        if disabled:
+            Delivery.objects.filter(endpoint=endpoint, state=DeliveryState.PENDING).update(
+                state=DeliveryState.FAILED, ended_at=After()
+            )
+    if disabled:
+        lifecycle.disabled(endpoint, reason=reason)
+    return bool(disabled)
+
+
+def enable(*, endpoint: Endpoint) -> None:
+    """Deliver again, from the next event on."""
+    Endpoint.objects.filter(pk=endpoint.pk).update(disabled_at=None, disabled_reason="", failures=0)

@@ -1,0 +1,36 @@
+"""The sweeper's verbs for webhooks: bounded, idempotent, right whoever else runs."""
+
+from django.conf import settings
+
+from sightline.celery import DELIVER
+from sightline.clock import After
+from sightline.jobs import wakeups
+from sightline.redis_client import RedisAway
+from sightline.telemetry import lifecycle
+from sightline.webhooks.models import Delivery
+from sightline.webhooks.services.claim import due
+
+BATCH = 500
+MOST_WAKEUPS = 100
+
+
+def top_up() -> int:
+    """Send the wake-ups that due deliveries lack: for retries, and for what the broker lost."""
+    missing = due(most=MOST_WAKEUPS)
+    if missing:
+        try:
+            missing -= wakeups.waiting(queue=DELIVER)
+        except RedisAway:
+            return 0
+    if missing <= 0 or not wakeups.publish(queue=DELIVER, count=missing):
+        return 0
+    lifecycle.topped_up(queue=DELIVER, count=missing)
+    return missing
+
+
+def apply_retention() -> int:
+    """Delete ended deliveries past their retention, with their attempts."""
+    old = Delivery.objects.filter(ended_at__lt=After(-settings.WEBHOOK_RETENTION_S)).order_by("ended_at")
+    batch = list(old.values_list("pk", flat=True)[:BATCH])
+    Delivery.objects.filter(pk__in=batch).delete()
+    return len(batch)
