@@ -101,7 +101,9 @@ if _DASHBOARD:
         "SITE_TITLE": "Sightline",
         "SITE_HEADER": "Sightline",
         "SITE_SYMBOL": "center_focus_strong",
-        "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "sightline_dashboard.theme.favicon"}],
+        "SITE_FAVICONS": [
+            {"rel": "icon", "type": "image/svg+xml", "href": "sightline_dashboard.theme.favicon"}
+        ],
         "SITE_URL": None,
         "SHOW_VIEW_ON_SITE": False,
         "DASHBOARD_CALLBACK": "sightline_dashboard.home.now.context",
@@ -151,7 +153,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "sightline.database.sqlite3",
-            "NAME": HOME / "sightline.sqlite3",
+            "NAME": str(HOME / "sightline.sqlite3"),
             "CONN_MAX_AGE": None,
             "OPTIONS": {
                 # IMMEDIATE: a transaction that reads before it writes can never fail half-way with "locked".
@@ -182,12 +184,19 @@ REDIS_TIMEOUT_S = 5.0 if _PATIENT else 0.5
 MODELS = env.mapping("SIGHTLINE_MODELS", {"default": {}})
 for _tag in MODELS:
     if not re.fullmatch(r"[a-z0-9][a-z0-9@._-]{0,62}", _tag):
-        env._refuse("SIGHTLINE_MODELS", f"{_tag!r} is no model tag.", "Use a–z, 0–9, @, dot, _ and -: `qwen3-vl-8b@int4`.")
+        env._refuse(
+            "SIGHTLINE_MODELS",
+            f"{_tag!r} is no model tag.",
+            "Use a–z, 0–9, @, dot, _ and -: `qwen3-vl-8b@int4`.",
+        )
 DEFAULT_MODEL = env.text("SIGHTLINE_DEFAULT_MODEL", next(iter(MODELS), "default"))
 ENGINE_URLS = env.words("SIGHTLINE_ENGINE_URLS")
 ENGINE_API_KEY = env.secret("SIGHTLINE_ENGINE_API_KEY")
 # Seats per GPU and kind. Unset: 16, 64, 64 on a GPU and 4, 8, 8 on the CPU.
-SEATS = {kind: env.optional_integer(f"SIGHTLINE_SEATS_{kind.upper()}", least=1, most=512) for kind in ("gui", "chat", "ocr")}
+SEATS = {
+    kind: env.optional_integer(f"SIGHTLINE_SEATS_{kind.upper()}", least=1, most=512)
+    for kind in ("gui", "chat", "ocr")
+}
 
 # --- jobs -------------------------------------------------------------------------------------------------------
 LEASE_S = env.number("SIGHTLINE_LEASE_S", 30, least=1, most=3600)
@@ -220,7 +229,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT},
+    },
     "media": {
         "BACKEND": env.text("SIGHTLINE_MEDIA_STORAGE", "django.core.files.storage.FileSystemStorage"),
         "OPTIONS": env.mapping("SIGHTLINE_MEDIA_STORAGE_OPTIONS", {"location": str(MEDIA_ROOT)}),

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sightline.errors import Problem
-from sightline.net import tls
-from sightline.net.addresses import AddressPolicy, AddressRefused
 from sightline.media.fetch import FetchFailed, fetch
 from sightline.media.refusal import MediaTooLarge
+from sightline.net import tls
+from sightline.net.addresses import AddressPolicy, AddressRefused
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 BODY = b"\x89PNG\r\n\x1a\n" + bytes(1000)

@@ -26,10 +26,11 @@ def estimate(call: Call, images: Sequence[Image]) -> int:
     """Tokens that a call may hold at its end: its text, its images, and the answer it is allowed."""
     parts = [part for message in call.messages for part in _parts(message.get("content"))]
     named = [images[part["index"]] for part in parts if part.get("type") == "image"]
-    characters = sum(len(part.get("text") or "") for part in parts)
-    pixels = sum(image.width * image.height for image in named)
+    characters: int = sum(len(part.get("text") or "") for part in parts)
+    pixels: int = sum(image.width * image.height for image in named)
+    text = math.ceil(characters / _CHARACTERS_PER_TOKEN)
     answer = int(call.sampling.get("max_tokens") or _USUAL_ANSWER)
-    return math.ceil(characters / _CHARACTERS_PER_TOKEN) + math.ceil(pixels / _PIXELS_PER_TOKEN) + answer
+    return text + math.ceil(pixels / _PIXELS_PER_TOKEN) + answer
 
 
 def _parts(content: Any) -> list[dict[str, Any]]:

@@ -147,7 +147,7 @@ class Leases:
     def _listen_once(self) -> None:
         # Its own connection: it blocks for ever, where the shared client gives up quickly.
         client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, health_check_interval=10)
-        with client.pubsub(ignore_subscribe_messages=True) as channel:
+        with client.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
             channel.subscribe(ABORTS)
             for message in channel.listen():
                 job_id = ids.decode(ids.JOB, json.loads(message["data"])["job"])
