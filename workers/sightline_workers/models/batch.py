@@ -29,7 +29,7 @@ class Batch:
     pixels: NDArray[np.uint8] | None = None
     """(size, patches, 768), or None without pictures."""
     truth: NDArray[np.int64] | None = None
-    """(size, 5, patches), see `truth.of_patches`."""
+    """(size, 6, patches), see `truth.of_patches`."""
     targets: NDArray[np.bool_] | None = None
     """(size, image tokens): which of them show what the answer is about."""
     asks: NDArray[np.int64] | None = None

@@ -10,12 +10,12 @@ from .lessons import LEVELS, TASKS, Task
 THRESHOLD = 0.85
 """A task goes up when this share of whole answers was right in a running average."""
 
-LATER = 0.7
+LATER = 0.8
 """The same from level LONG on, where an answer is wrong for one of sixty characters or one digit of a place."""
 
 LONG = 4
 
-EASIER = 0.3
+EASIER = 0.4
 """The share of batches from easier levels, so that nothing is forgotten."""
 
 MEMORY = 0.9
@@ -24,7 +24,7 @@ MEMORY = 0.9
 FIRST = 3
 """Level of ocr at which the other tasks begin: they need a tower that can read."""
 
-SHARES: dict[Task, float] = {"ocr": 0.34, "gui": 0.38, "sign": 0.10, "look": 0.12, "talk": 0.02, "echo": 0.04}
+SHARES: dict[Task, float] = {"ocr": 0.32, "gui": 0.31, "sign": 0.14, "look": 0.15, "talk": 0.03, "echo": 0.05}
 """How often each task comes once all have begun."""
 
 

@@ -19,7 +19,7 @@ class PatchHeads(nn.Module):
         self.linear = nn.Linear(width, MERGE**2 * sum(CLASSES))
 
     def forward(self, merged: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, and the share of characters told right, of (batch, tokens, width) against (batch, 5, patches).
+        """The loss, and the share of characters told right, of (batch, tokens, width) against (batch, 6, patches).
 
         Patches that show nothing count a tenth, because most do.
         """

@@ -1,7 +1,7 @@
 """What each patch of a drawing shows: a second lesson that teaches the vision tower to read before the text can.
 
 Of each 16 x 16 px patch: the character over its centre, that character's place in its line, its line, and the centre
-of the clickable element it lies in. The heads that learn this are thrown away at export.
+and the colour of the clickable element it lies in. The heads that learn this are thrown away at export.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import MERGE, PATCH
+from .drawing import colours
 from .drawing.scene import Element, Scene
 from .patches import order
 
-CLASSES = (98, 26, 8, 101, 101)
-"""How many classes each of the five questions has; class 0 says "nothing here"."""
+CLASSES = (98, 26, 8, 101, 101, 1 + len(colours.FILLS))
+"""How many classes each of the six questions has; class 0 says "nothing here"."""
 
 LINE_ENDS, TEXT_ENDS = 96, 97
 """What the cell after a line's last character shows: without it, nothing on a page says where to stop reading."""
 
 
 def of_patches(scene: Scene) -> NDArray[np.int64]:
-    """(5, patches): character, column, line, x and y of the element's centre, in Qwen's patch order."""
+    """(6, patches): character, column, line, x and y of the element's centre, its colour; in Qwen's patch order."""
     columns, rows = scene.image.width // PATCH, scene.image.height // PATCH
     grid = np.zeros((len(CLASSES), rows, columns), np.int64)
 
@@ -43,6 +44,7 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         # In hundredths of the picture, as fine as the answers' coordinates are (see `lessons.click`).
         grid[3][cell] = min(CLASSES[3] - 1, 1 + round(x / scene.image.width * 100))
         grid[4][cell] = min(CLASSES[4] - 1, 1 + round(y / scene.image.height * 100))
+        grid[5][cell] = 1 + colours.FILLS.index(element.colour)
     return grid.reshape(len(CLASSES), -1)[:, order(rows, columns)]
 
 
