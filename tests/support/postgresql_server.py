@@ -7,6 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from support.parent_death import end_with_parent
+
 _PATIENCE_S = 60.0
 
 
@@ -31,7 +33,8 @@ class PostgreSQLServer:
         """PostgreSQL refuses to run as root: give it to an unprivileged user there."""
         if os.getuid() != 0:
             return argv
-        return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *argv]
+        # A change of user forgets the parent-death signal, so it is asked for once more.
+        return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--pdeathsig=INT", *argv]
 
     def start(self) -> None:
         if os.getuid() == 0:
@@ -61,7 +64,12 @@ class PostgreSQLServer:
             argv += ["-c", f"{name}={value}"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self._as_user(argv), cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+                self._as_user(argv),
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
             )
         self._wait()
 

@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from support.parent_death import end_with_parent
+
 _PATIENCE_S = 60.0
 
 
@@ -37,7 +39,9 @@ class RedisServer:
         argv = [self.binary(), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder)]
         argv += ["--save", "", "--appendonly", "yes", "--loglevel", "warning", *options]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                argv, stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent
+            )
         until = time.monotonic() + _PATIENCE_S
         with redis.Redis(unix_socket_path=str(self.socket)) as client:
             while True:
