@@ -11,6 +11,7 @@ from sightline.wsgi import application as django  # isort: skip - Django is set 
 from django.conf import settings
 from django.db import close_old_connections
 
+from sightline.database import statements
 from sightline.events.waiting import Waiters
 from sightline.jobs.models import Job
 from sightline.jobs.status import ACTIVE
@@ -25,7 +26,12 @@ def _ended(job_ids: Collection[UUID]) -> set[UUID]:
     asked, active = list(job_ids), set()
     try:
         for start in range(0, len(asked), _BATCH):
-            rows = Job.objects.filter(pk__in=asked[start : start + _BATCH], status__in=ACTIVE)
+            batch = asked[start : start + _BATCH]
+            if len(batch) == 1:  # the look of a waiter that has just come
+                job = statements.first(Job, id=batch[0])
+                active |= {job.pk} if job and job.status in ACTIVE else set()
+                continue
+            rows = Job.objects.filter(pk__in=batch, status__in=ACTIVE)
             active |= set(rows.order_by().values_list("pk", flat=True))
     finally:
         close_old_connections()

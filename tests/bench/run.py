@@ -18,7 +18,9 @@ NAMES = ("path", "vllm", "priority", "fleet", "intake", "baselines")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", metavar="name", help=f"which: {', '.join(NAMES)}; all by default")
     parser.add_argument("--quick", action="store_true", help="short windows, to see that everything runs")
     parser.add_argument("--report", type=Path, default=ROOT / "report", help="folder to write to")

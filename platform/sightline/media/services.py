@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from sightline import ids
+from sightline.database import statements
 from sightline.kinds.contract import StoredImage
 from sightline.kinds.images import ImageRef
 from sightline.media import data_uri, fetch, guard, limits, storage
@@ -85,14 +86,16 @@ def find(*, tenant_id: uuid.UUID, upload_id: str) -> Media | None:
         pk = ids.decode(ids.UPLOAD, upload_id)
     except ids.InvalidId:
         return None
-    return Media.objects.filter(tenant_id=tenant_id, pk=pk).first()
+    return statements.first(Media, id=pk, tenant_id=tenant_id)
 
 
 def by_sha256(*, tenant_id: uuid.UUID, digests: Sequence[str]) -> dict[str, Media]:
     """The tenant's media by the digests that a bound input holds; what was erased is missing."""
-    return {
-        media.sha256: media for media in Media.objects.filter(tenant_id=tenant_id, sha256__in=set(digests))
-    }
+    wanted = set(digests)
+    if len(wanted) == 1:  # nearly every job
+        only = statements.first(Media, tenant_id=tenant_id, sha256=wanted.pop())
+        return {only.sha256: only} if only else {}
+    return {media.sha256: media for media in Media.objects.filter(tenant_id=tenant_id, sha256__in=wanted)}
 
 
 def stored_image(media: Media) -> StoredImage:

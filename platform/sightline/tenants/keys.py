@@ -3,10 +3,11 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models.functions import Now
 
-from sightline.clock import After
+from sightline.database import statements
 from sightline.errors import Problem
 from sightline.tenants.models import ApiKey, Tenant
 
@@ -50,7 +51,7 @@ def create(
 
 def authenticate(*, text: str) -> ApiKey:
     """The living key behind a bearer token, its tenant loaded; one query. `NotAuthenticated` otherwise."""
-    row = ApiKey.objects.select_related("tenant").filter(sha256=digest(text)).annotate(now=After()).first()
+    row: Any = statements.first(ApiKey, related="tenant", now=True, sha256=digest(text))
     if row is None:
         raise NotAuthenticated("This API key is not known. Create one with `sightline keys create NAME`.")
     now = row.now  # the database's: hosts disagree
@@ -61,7 +62,8 @@ def authenticate(*, text: str) -> ApiKey:
     # Once a minute is exact enough for people, and keeps a write off the path of every request.
     if row.last_used_at is None or now - row.last_used_at > _LAST_USED_RESOLUTION:
         ApiKey.objects.filter(pk=row.pk).update(last_used_at=Now())
-    return row
+    key: ApiKey = row
+    return key
 
 
 def revoke(*, key: ApiKey) -> None:

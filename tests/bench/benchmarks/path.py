@@ -38,7 +38,9 @@ async def _measure(scale: Scale, twin: Twin, stack: Stack) -> Finding:
         direct, full = await _in_turn(
             users.bare_user(twin.url, direct_bodies), users.waiting_user(stack, bodies), scale.count(300)
         )
-        added[name] = {f"p{q}_ms": load.quantile(full, q / 100) - load.quantile(direct, q / 100) for q in (50, 99)}
+        added[name] = {
+            f"p{q}_ms": load.quantile(full, q / 100) - load.quantile(direct, q / 100) for q in (50, 99)
+        }
         rows.append(
             [name, *(load.quantile(direct, q) for q in (0.5, 0.99)), *(load.quantile(full, q) for q in (0.5, 0.99)),
              added[name]["p50_ms"], added[name]["p99_ms"]]

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from driver import load, twin, users, workload
@@ -92,7 +93,10 @@ async def _measure(scale: Scale, stack: Stack) -> Finding:
             "gui_wait_ms": waits,
             "gui_wait_more_ms": more,
             "ocr_seats_in_gui_flood": share,
-            "cancel_to_free_seat_ms": {"p50": load.quantile(cancels, 0.5), "p99": load.quantile(cancels, 0.99)},
+            "cancel_to_free_seat_ms": {
+                "p50": load.quantile(cancels, 0.5),
+                "p99": load.quantile(cancels, 0.99),
+            },
             "recovery_s": {"worker": worker_s, "engine": engine_s},
         },
         plots=[
@@ -217,16 +221,23 @@ async def _cancels(stack: Stack, url: str, body: bytes, count: int) -> list[floa
         await _until(lambda b=before: any(r["scheduled"] for r in twin.requests(url, b) if r["images"]))
         sent = time.monotonic()
         await client.request("POST", f"{users.JOBS}/{job}/cancel")
-        mine = lambda b=before: [r for r in twin.requests(url, b) if r["request_id"].startswith(job)]  # noqa: E731
-        await _until(lambda m=mine: m()[0]["finished"] is not None)
-        found.append((mine()[0]["finished"]["monotonic"] - sent) * 1000)
+        found.append((await _left(url, job, before) - sent) * 1000)
     twin.set_faults(url, slow=1)
     return found
 
 
-def _backlog(stack: Stack, count: int, upload_id: str) -> None:
-    from pathlib import Path
+async def _left(url: str, job: str, since: int) -> float:
+    """The moment (monotonic) when the engine had done with a job."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for request in twin.requests(url, since):
+            if request["request_id"].startswith(job) and request["finished"] is not None:
+                return float(request["finished"]["monotonic"])
+        await asyncio.sleep(0.02)
+    raise TimeoutError(f"{job} is still aboard")
 
+
+def _backlog(stack: Stack, count: int, upload_id: str) -> None:
     stack.script(Path(load.__file__).with_name("backlog.py"), "ocr", str(count), upload_id)
 
 

@@ -69,7 +69,12 @@ async def _measure(scale: Scale, url: str, stack: Stack) -> Finding:
         seconds=seconds,
         warm_up_s=2.0,
     )
-    rows = {"bare, 1": bare_one, "Sightline, 1": own_one, f"bare, {CLIENTS}": bare, f"Sightline, {CLIENTS}": own}
+    rows = {
+        "bare, 1": bare_one,
+        "Sightline, 1": own_one,
+        f"bare, {CLIENTS}": bare,
+        f"Sightline, {CLIENTS}": own,
+    }
     table = Table(
         title="gui, chat and ocr mixed, every picture drawn anew",
         columns=["clients", "jobs/s", "p50 ms", "p99 ms", "failures", "of one at a time", "of bare"],

@@ -87,9 +87,7 @@ async def closed_loop(
     return samples
 
 
-async def open_loop(
-    make_user: Callable[[], User], *, per_s: float, seconds: float, seed: int = 1
-) -> Samples:
+async def open_loop(make_user: Callable[[], User], *, per_s: float, seconds: float, seed: int = 1) -> Samples:
     """Jobs arrive at random moments (Poisson) whatever the server does; all of them are waited for."""
     chance = random.Random(seed)
     samples = Samples(seconds=seconds)

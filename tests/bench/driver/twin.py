@@ -13,7 +13,9 @@ class Twin:
     """One twin process. `options` as `sightline twin` takes them, with underscores."""
 
     def __init__(self, folder: Path, *, name: str = "twin", **options: object) -> None:
-        arguments = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", str(value))]
+        arguments = [
+            part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", str(value))
+        ]
         env = {key: value for key, value in os.environ.items() if not key.startswith("SIGHTLINE_")}
         argv = python("-m", "sightline_workers.engines.twin", *arguments)
         self.process = Background(name=name, argv=argv, folder=folder, env=env)

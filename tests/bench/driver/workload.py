@@ -14,7 +14,7 @@ from sightline_workers.engines.contract import EngineRequest
 from sightline_workers.engines.openai_http import _body
 from sightline_workers.messages import render
 
-WORDS = "meter harbour copper signal lantern quartz meadow violet ember atlas north river".split()
+WORDS = ("meter", "harbour", "copper", "signal", "lantern", "quartz", "meadow", "violet", "ember", "atlas")
 
 
 @dataclass(frozen=True, kw_only=True)

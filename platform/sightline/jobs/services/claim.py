@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from sightline import clock
+from sightline.database import statements
 from sightline.fleet.models import Intake
 from sightline.jobs.claims import Claim, Claimant
 from sightline.jobs.models import Attempt
@@ -38,15 +39,17 @@ def claim(*, queue: str, claimant: Claimant, celery_task_id: str = "") -> Claim 
         if row is None:
             return None
         taken = _claim(row, claimant)
-        Attempt.objects.create(
-            job_id=taken.job_id,
-            run=taken.run,
-            fence=taken.fence,
-            worker=claimant.worker,
-            group=claimant.group,
-            engine=claimant.engine,
-            celery_task_id=celery_task_id,
-            started_at=taken.claimed_at,
+        statements.insert(
+            Attempt(
+                job_id=taken.job_id,
+                run=taken.run,
+                fence=taken.fence,
+                worker=claimant.worker,
+                group=claimant.group,
+                engine=claimant.engine,
+                celery_task_id=celery_task_id,
+                started_at=taken.claimed_at,
+            )
         )
         record(job_id=taken.job_id, type="job.started", run=taken.run, actor=claimant.worker)
     lifecycle.started(taken, worker=claimant.worker)

@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from sightline.clock import After
+from sightline.database import statements
 from sightline.events import notify
 from sightline.jobs.claims import Claim, Result
 from sightline.jobs.models import Attempt, Job
@@ -19,7 +20,9 @@ def finish(*, claim: Claim, result: Result) -> bool:
     outcome = AttemptOutcome.SUCCEEDED if result.complete else AttemptOutcome.INCOMPLETE
     timings = {"queue": claim.queued_ms, **result.timings}
     with transaction.atomic():
-        written = Job.objects.filter(pk=claim.job_id, fence=claim.fence, status=Status.RUNNING).update(
+        written = statements.update(
+            Job,
+            where={"id": claim.job_id, "fence": claim.fence, "status": Status.RUNNING},
             status=status,
             output=storable(result.output),
             finish_reason=result.finish_reason[:20],
@@ -32,8 +35,13 @@ def finish(*, claim: Claim, result: Result) -> bool:
         )
         if not written:
             return False
-        Attempt.objects.filter(job_id=claim.job_id, run=claim.run).update(
-            outcome=outcome, ended_at=After(), timings=result.timings, usage=result.usage
+        statements.update(
+            Attempt,
+            where={"job_id": claim.job_id, "run": claim.run},
+            outcome=outcome,
+            ended_at=After(),
+            timings=result.timings,
+            usage=result.usage,
         )
         record(job_id=claim.job_id, type=f"job.{status}", run=claim.run)
         announce(ended=claim, status=status)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from sightline.celery import PREPARE, queue_name
+from sightline.database import statements
 from sightline.errors import Problem
 from sightline.jobs import turns, wakeups
 from sightline.jobs.models import IdempotencyKey, Job, JobTag
@@ -130,7 +131,7 @@ def _insert(submission: Submission) -> Job:
     deadline = None
     if submission.deadline_ms is not None:
         deadline = place.now + timedelta(milliseconds=submission.deadline_ms)
-    job = Job.objects.create(
+    job = Job(
         tenant=submission.tenant,
         api_key=submission.api_key,
         kind=submission.kind,
@@ -150,6 +151,7 @@ def _insert(submission: Submission) -> Job:
         turn=place.turn,
         created_at=place.now,
     )
+    statements.insert(job)
     if submission.tags:
         JobTag.objects.bulk_create(
             [JobTag(tenant_id=submission.tenant.pk, job_id=job.pk, tag=tag) for tag in submission.tags]

@@ -1,0 +1,153 @@
+"""Single-row statements for the path that every job takes, without building them anew each time.
+
+Django's ORM builds a query out of some 1,500 Python calls before the database sees it, which is most of the CPU
+that a job costs. Here the text is made once for each shape; values still go through their model fields, so that
+types are what the ORM writes and reads on every database. Everything off that path uses the ORM.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from django.db import connection, models
+
+from sightline import clock
+
+M = TypeVar("M", bound=models.Model)
+
+
+def insert(row: models.Model) -> None:
+    """Insert a new row; defaults are the model's. An automatic primary key is not read back."""
+    fields = [field for field in row._meta.concrete_fields if not isinstance(field, models.AutoField)]
+    values = [field.pre_save(row, True) for field in fields]
+    texts, params = _bound(list(zip(fields, values, strict=True)))
+    with connection.cursor() as cursor:
+        cursor.execute(_insert(row._meta.model, tuple(texts)), params)
+    row._state.adding, row._state.db = False, connection.alias
+
+
+def update(model: type[models.Model], *, where: Mapping[str, Any], **changes: Any) -> int:
+    """Change the rows whose columns have these values (None finds nothing); how many there were."""
+    get = model._meta.get_field
+    texts, params = _bound([(get(name), value) for name, value in changes.items()])
+    found, keys = _bound([(get(name), value) for name, value in where.items()])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _update(model, tuple(changes), tuple(texts), tuple(where), tuple(found)), [*params, *keys]
+        )
+        return int(cursor.rowcount)
+
+
+def first(model: type[M], *, related: str | None = None, now: bool = False, **where: Any) -> M | None:
+    """A row whose columns have these values, or None.
+
+    With the object behind the foreign key `related`, and the database's time as the attribute `now`.
+    """
+    get = model._meta.get_field
+    found, params = _bound([(get(name), value) for name, value in where.items()])
+    with connection.cursor() as cursor:
+        clock_params = [clock.after_param()] if now else []
+        cursor.execute(_select(model, related, now, tuple(where), tuple(found)), [*clock_params, *params])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    instance = _instance(model, row)
+    at = len(_names(model))
+    if related is not None:
+        key = get(related)
+        behind = key.related_model
+        setattr(instance, related, _instance(behind, row[at:]) if getattr(instance, key.attname) else None)
+        at += len(_names(behind))
+    if now:
+        instance.now = clock.parse(row[at])  # type: ignore[attr-defined]
+    return instance
+
+
+def _instance(model: type[M], row: Any) -> M:
+    values = list(row[: len(_names(model))])
+    for position, converters, column in _converters(model, connection.vendor):
+        for convert in converters:
+            values[position] = convert(values[position], column, connection)
+    return model.from_db(connection.alias, _names(model), values)
+
+
+def _bound(values: list[tuple[Any, Any]]) -> tuple[list[str], list[Any]]:
+    """A placeholder and a parameter for each value; the database's clock has an expression of its own."""
+    texts, params = [], []
+    for field, value in values:
+        if isinstance(value, clock.After):
+            texts.append(clock.after_sql())
+            params.append(clock.after_param(value.seconds))
+        else:
+            texts.append("%s")
+            params.append(field.get_db_prep_save(value, connection))
+    return texts, params
+
+
+@cache
+def _insert(model: type[models.Model], texts: tuple[str, ...]) -> str:
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({", ".join(texts)})'  # noqa: S608
+
+
+@cache
+def _update(
+    model: type[models.Model],
+    changed: tuple[str, ...],
+    texts: tuple[str, ...],
+    where: tuple[str, ...],
+    found: tuple[str, ...],
+) -> str:
+    changes = ", ".join(
+        f'"{_column(model, name)}" = {text}' for name, text in zip(changed, texts, strict=True)
+    )
+    return f'UPDATE "{model._meta.db_table}" SET {changes} WHERE {_condition(model, where, found)}'  # noqa: S608
+
+
+@cache
+def _select(
+    model: type[models.Model], related: str | None, now: bool, where: tuple[str, ...], found: tuple[str, ...]
+) -> str:
+    table = model._meta.db_table
+    columns, tables = _columns(model), f'"{table}"'
+    if related is not None:
+        key = model._meta.get_field(related)
+        other = key.related_model._meta
+        columns += ", " + _columns(key.related_model)
+        tables += f' LEFT JOIN "{other.db_table}" ON "{other.db_table}"."{other.pk.column}" = "{table}"."{key.column}"'
+    if now:
+        columns += f", {clock.after_sql()}"
+    return f"SELECT {columns} FROM {tables} WHERE {_condition(model, where, found)} LIMIT 1"  # noqa: S608
+
+
+def _columns(model: type[models.Model]) -> str:
+    return ", ".join(f'"{model._meta.db_table}"."{field.column}"' for field in model._meta.concrete_fields)
+
+
+def _condition(model: type[models.Model], where: tuple[str, ...], found: tuple[str, ...]) -> str:
+    table = model._meta.db_table
+    return " AND ".join(
+        f'"{table}"."{_column(model, name)}" = {text}' for name, text in zip(where, found, strict=True)
+    )
+
+
+def _column(model: type[models.Model], name: str) -> str:
+    return str(model._meta.get_field(name).column)
+
+
+@cache
+def _names(model: type[models.Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+@cache
+def _converters(model: type[models.Model], vendor: str) -> list[tuple[int, list[Callable[..., Any]], Any]]:
+    """What turns a column into what the model holds, as `SQLCompiler.get_converters` finds it."""
+    found = []
+    for position, field in enumerate(model._meta.concrete_fields):
+        column = field.get_col(model._meta.db_table)
+        converters = [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
+        if converters:
+            found.append((position, converters, column))
+    return found
