@@ -1,5 +1,6 @@
 """Rows 7 and 8 of the fault matrix: the database is away, and a web process dies between commit and publish."""
 
+import resource
 import sqlite3
 import threading
 
@@ -46,6 +47,23 @@ def test_a_restarted_postgresql_loses_nothing(platform: Platform) -> None:
     until(lambda: platform.running() >= 3, what="jobs run")
     platform.postgres.restart()
     jobs.append(client.submit(body("gui", 650)))
+    assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_full_disk_refuses_loudly_and_heals(platform: Platform) -> None:
+    """A limit on the size of files makes every write of the web process fail, as a full disk does."""
+    client = platform.client()
+    pid = platform.children["web"].pid
+    assert pid is not None
+    usual = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, usual[1]))
+    try:
+        refused = [client.post(body(kind, 655), f"full-{kind}") for kind in KINDS]
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, usual)
+    assert [answer.status_code for answer in refused if answer] == [503] * 3
+    jobs = [client.submit(body(kind, 655)) for kind in KINDS]
     assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
 
 

@@ -51,6 +51,24 @@ def test_a_worker_frozen_past_its_lease_is_fenced_off(platform: Platform) -> Non
     assert [a["outcome"] for a in platform.attempts(job)] == ["crash", "succeeded"]
 
 
+def test_a_thawed_worker_may_claim_its_own_job_again(platform: Platform) -> None:
+    """One of its threads still works on the old claim; the new one's lease must be renewed all the same."""
+    client = platform.client()
+    job, (group, kind) = _running(platform, client, "gui", 3)
+    (other,) = set(platform.group_names) - {group}
+    platform.signal(other, kind, signal.SIGSTOP)
+    platform.signal(group, kind, signal.SIGSTOP)
+    try:
+        until(lambda: platform.job(job)["status"] == "queued", what="the lease lapsed")
+        platform.signal(group, kind, signal.SIGCONT)
+        assert client.wait(job)["status"] == "succeeded"
+    finally:
+        platform.signal(other, kind, signal.SIGCONT)
+    attempts = platform.attempts(job)
+    assert [a["outcome"] for a in attempts] == ["crash", "succeeded"]
+    assert attempts[0]["worker"] == attempts[1]["worker"]
+
+
 def test_workers_killed_again_and_again_lose_nothing(platform: Platform) -> None:
     for name in platform.group_names:
         platform.twin(name).faults(delay_s=0.3)

@@ -173,12 +173,16 @@ class Platform:
 
     def wait_ready(self, *, within_s: float = 120.0) -> None:
         """Until the web answers and every group takes jobs."""
-        until(self.web_answers, what="the web server answers", within_s=within_s)
-        until(
-            lambda: self.intakes() == dict.fromkeys(self.group_names, "open"),
-            what=f"all groups are open ({self.home})",
-            within_s=within_s,
-        )
+        try:
+            until(self.web_answers, what="the web server answers", within_s=within_s)
+            until(
+                lambda: self.intakes() == dict.fromkeys(self.group_names, "open"),
+                what="all groups are open",
+                within_s=within_s,
+            )
+        except AssertionError as error:
+            ended = {name: child.exit_code for name, child in self.children.items() if not child.alive()}
+            raise AssertionError(f"{error} Ended: {ended}. Folder: {self.home}") from error
 
     def web_answers(self) -> bool:
         try:
