@@ -141,6 +141,16 @@ def test_a_job_without_webhooks_costs_no_query(domain: Domain) -> None:
     assert not [q for q in queries.captured_queries if "webhooks_" in q["sql"]]
 
 
+def test_a_tenant_remembers_whether_anybody_listens(domain: Domain, endpoint: Endpoint) -> None:
+    assert domain.tenant().has_webhooks
+    endpoints.change(endpoint=endpoint, changes={"disabled": True})
+    assert not domain.tenant().has_webhooks
+    endpoints.change(endpoint=endpoint, changes={"disabled": False})
+    assert domain.tenant().has_webhooks
+    endpoints.delete(endpoint=endpoint)
+    assert not domain.tenant().has_webhooks
+
+
 def test_an_endpoint_hears_only_of_what_it_asked_for_and_of_its_tenant(domain: Domain, site: Site) -> None:
     endpoints.create(tenant=domain.tenant(), url=site.url(HOOK), events=["job.failed"])
     endpoints.create(tenant=domain.tenant("other"), url=site.url(HOOK))

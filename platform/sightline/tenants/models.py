@@ -16,6 +16,9 @@ class Tenant(models.Model):
         blank=True,
         help_text="Jobs waiting per kind at most; empty for SIGHTLINE_TENANT_QUEUE_LIMIT.",
     )
+    has_webhooks = models.BooleanField(
+        default=False, editable=False, help_text="An enabled endpoint is told of its jobs"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -12,13 +12,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from sightline.errors import Problem
+
 PREFIX = "whsec_"
 _BYTES = 32
 _PURPOSE = b"sightline webhook secrets"
 
 
-class SecretUnreadable(Exception):
-    """The stored secret was encrypted under another SECRET_KEY."""
+class SecretUnreadable(Problem):
+    """The stored secret was encrypted under another SECRET_KEY (503): an operator has to bring that one back."""
+
+    code, status = "unavailable", 503
 
 
 def new() -> str:

@@ -11,7 +11,7 @@ from sightline.kinds.registry import KINDS
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-_JSON = "application/json"
+JSON = "application/json"
 _FORM = "multipart/form-data"
 _PROBLEM = "application/problem+json"
 
@@ -40,13 +40,13 @@ CODES: dict[int, tuple[str, ...]] = {
 """The codes of each status."""
 
 
-def _operation(**facts: Any) -> Callable[[View], View]:
+def operation(**facts: Any) -> Callable[[View], View]:
     """`extend_schema` that keeps the view's type."""
     decorate: Callable[[View], View] = extend_schema(**facts)
     return decorate
 
 
-def _problems(*statuses: int) -> dict[Any, OpenApiResponse]:
+def problems(*statuses: int) -> dict[Any, OpenApiResponse]:
     return {
         (status, _PROBLEM): OpenApiResponse(
             schemas.ProblemView, description="Codes: " + ", ".join(CODES[status])
@@ -90,7 +90,7 @@ _JOB_EXAMPLES = [
             "tags": ["nightly"],
         },
         request_only=True,
-        media_type=_JSON,
+        media_type=JSON,
     ),
     OpenApiExample(
         "gui",
@@ -106,21 +106,21 @@ _JOB_EXAMPLES = [
             "deadline_ms": 15000,
         },
         request_only=True,
-        media_type=_JSON,
+        media_type=JSON,
     ),
     OpenApiExample(
         "chat",
         {"kind": "chat", "input": {"prompt": "What is shown?", "images": [{"upload_id": _UPLOAD_ID}]}},
         request_only=True,
-        media_type=_JSON,
+        media_type=JSON,
     ),
 ]
 
-create = _operation(
+create = operation(
     operation_id="createJob",
     summary="Submit a job",
     tags=["jobs"],
-    request={_JSON: schemas.NewJob, _FORM: _FORM_JOB},
+    request={JSON: schemas.NewJob, _FORM: _FORM_JOB},
     parameters=[
         _header(
             "Idempotency-Key", "Names the request: sent again, it gets the first answer. Kept for 24 hours."
@@ -129,8 +129,8 @@ create = _operation(
     ],
     examples=_JOB_EXAMPLES,
     responses={
-        (200, _JSON): OpenApiResponse(schemas.JobView, description="It ended within Prefer: wait."),
-        (202, _JSON): OpenApiResponse(
+        (200, JSON): OpenApiResponse(schemas.JobView, description="It ended within Prefer: wait."),
+        (202, JSON): OpenApiResponse(
             {
                 "oneOf": [
                     {"$ref": "#/components/schemas/JobAccepted"},
@@ -139,10 +139,10 @@ create = _operation(
             },
             description="Accepted and kept. Location names the job.",
         ),
-        **_problems(400, 408, 409, 413, 415, 422, 429),
+        **problems(400, 408, 409, 413, 415, 422, 429),
     },
 )
-listing = _operation(
+listing = operation(
     operation_id="listJobs",
     summary="List jobs, newest first",
     tags=["jobs"],
@@ -156,9 +156,9 @@ listing = _operation(
         _query("cursor", "next_cursor of the page before."),
         OpenApiParameter("limit", int, OpenApiParameter.QUERY, description="1 to 200, by default 50."),
     ],
-    responses={(200, _JSON): schemas.JobList, **_problems(422)},
+    responses={(200, JSON): schemas.JobList, **problems(422)},
 )
-read = _operation(
+read = operation(
     operation_id="getJob",
     summary="Read a job, or wait for it",
     tags=["jobs"],
@@ -168,46 +168,46 @@ read = _operation(
         _header("If-None-Match", "The ETag of an earlier answer: 304 when nothing changed."),
     ],
     responses={
-        (200, _JSON): schemas.JobView,
+        (200, JSON): schemas.JobView,
         304: OpenApiResponse(description="Not modified."),
-        **_problems(404, 410, 422),
+        **problems(404, 410, 422),
     },
 )
-erase = _operation(
+erase = operation(
     operation_id="eraseJob",
     summary="Erase input and output of an ended job",
     tags=["jobs"],
     parameters=[_ID],
-    responses={204: OpenApiResponse(description="Erased; a tombstone stays."), **_problems(404, 409)},
+    responses={204: OpenApiResponse(description="Erased; a tombstone stays."), **problems(404, 409)},
 )
-cancel = _operation(
+cancel = operation(
     operation_id="cancelJob",
     summary="Cancel a job",
     tags=["jobs"],
     parameters=[_ID],
     request=None,
     responses={
-        (200, _JSON): OpenApiResponse(schemas.JobView, description="It has ended."),
-        (202, _JSON): OpenApiResponse(schemas.JobView, description="It ran; the engine is told to stop."),
-        **_problems(404),
+        (200, JSON): OpenApiResponse(schemas.JobView, description="It has ended."),
+        (202, JSON): OpenApiResponse(schemas.JobView, description="It ran; the engine is told to stop."),
+        **problems(404),
     },
 )
-retry = _operation(
+retry = operation(
     operation_id="retryJob",
     summary="Run an ended job once more",
     tags=["jobs"],
     parameters=[_ID],
     request=None,
-    responses={(202, _JSON): schemas.JobAccepted, **_problems(404, 409, 410)},
+    responses={(202, JSON): schemas.JobAccepted, **problems(404, 409, 410)},
 )
-explain = _operation(
+explain = operation(
     operation_id="explainJob",
     summary="Why a job waits",
     tags=["jobs"],
     parameters=[_ID],
-    responses={(200, _JSON): schemas.Explanation, **_problems(404, 410)},
+    responses={(200, JSON): schemas.Explanation, **problems(404, 410)},
 )
-media = _operation(
+media = operation(
     operation_id="getJobImage",
     summary="An image of a job, as the engine gets it",
     tags=["jobs"],
@@ -215,9 +215,9 @@ media = _operation(
         _ID,
         OpenApiParameter("index", int, OpenApiParameter.PATH, description="In prompt order, from 0."),
     ],
-    responses={(200, "image/*"): bytes, **_problems(404, 410)},
+    responses={(200, "image/*"): bytes, **problems(404, 410)},
 )
-upload = _operation(
+upload = operation(
     operation_id="createUpload",
     summary="Upload an image",
     tags=["uploads"],
@@ -230,22 +230,22 @@ upload = _operation(
             "required": ["image"],
         },
     },
-    responses={(201, _JSON): schemas.Upload, **_problems(400, 408, 413, 415, 422)},
+    responses={(201, JSON): schemas.Upload, **problems(400, 408, 413, 415, 422)},
 )
-queue = _operation(
+queue = operation(
     operation_id="getQueue",
     summary="What waits and runs in a queue",
     tags=["queues"],
     parameters=[_KIND, _MODEL],
-    responses={(200, _JSON): schemas.QueueState, **_problems(404)},
+    responses={(200, JSON): schemas.QueueState, **problems(404)},
 )
-queue_patch = _operation(
+queue_patch = operation(
     operation_id="patchQueue",
     summary="Pause or resume a queue (scope admin)",
     tags=["queues"],
     parameters=[_KIND, _MODEL],
     request={
-        _JSON: {
+        JSON: {
             "type": "object",
             "properties": {"paused": {"type": "boolean"}},
             "required": ["paused"],
@@ -253,5 +253,5 @@ queue_patch = _operation(
         }
     },
     examples=[OpenApiExample("pause", {"paused": True}, request_only=True)],
-    responses={(200, _JSON): schemas.QueueState, **_problems(400, 404, 415, 422)},
+    responses={(200, JSON): schemas.QueueState, **problems(400, 404, 415, 422)},
 )

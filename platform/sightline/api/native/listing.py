@@ -27,10 +27,10 @@ def page(*, tenant: Tenant, query: Mapping[str, str]) -> dict[str, Any]:
     """One page. The cursor is the last job shown, so rows that are added or deleted meanwhile move nothing."""
     unknown = [name for name in query if name not in _FILTERS]
     if unknown:
-        raise _refuse(
+        raise refuse_query(
             unknown[0], "There is no filter of this name: " + ", ".join(_FILTERS) + ".", "unknown_field"
         )
-    limit = _limit(query.get("limit"))
+    limit = read_limit(query.get("limit"))
     rows = list(
         Job.objects.filter(_matching(tenant, query)).order_by("-id").defer("input", "output")[: limit + 1]
     )
@@ -64,21 +64,21 @@ def _matching(tenant: Tenant, query: Mapping[str, str]) -> Q:
         try:
             wanted &= Q(id__lt=ids.decode(ids.JOB, cursor))
         except ids.InvalidId as error:
-            raise _refuse("cursor", "Use the next_cursor of the page before.") from error
+            raise refuse_query("cursor", "Use the next_cursor of the page before.") from error
     return wanted
 
 
-def _limit(text: str | None) -> int:
+def read_limit(text: str | None) -> int:
     if text is None:
         return LIMIT
     if not re.fullmatch(r"[1-9]\d{0,2}", text) or int(text) > MOST:
-        raise _refuse("limit", f"limit is a whole number from 1 to {MOST}.")
+        raise refuse_query("limit", f"limit is a whole number from 1 to {MOST}.")
     return int(text)
 
 
 def _one_of(name: str, value: str, choices: list[str]) -> str:
     if value not in choices:
-        raise _refuse(name, f"{name} is one of " + ", ".join(choices) + ".")
+        raise refuse_query(name, f"{name} is one of " + ", ".join(choices) + ".")
     return value
 
 
@@ -89,7 +89,7 @@ def _moment(name: str, text: str) -> datetime:
         value = value if value.tzinfo else value.replace(tzinfo=UTC)
         return value.astimezone(UTC) if 1971 < value.year < 9998 else _out_of_range()
     except (ValueError, OverflowError) as error:
-        raise _refuse(name, f"{name} is a time in RFC 3339, such as 2026-10-01T09:00:00Z.") from error
+        raise refuse_query(name, f"{name} is a time in RFC 3339, such as 2026-10-01T09:00:00Z.") from error
 
 
 def _out_of_range() -> datetime:
@@ -101,5 +101,5 @@ def _first_id(moment: datetime) -> UUID:
     return UUID(int=(int(moment.timestamp() * 1000) & (2**48 - 1)) << 80)
 
 
-def _refuse(name: str, detail: str, code: str | None = None) -> InvalidInput:
+def refuse_query(name: str, detail: str, code: str | None = None) -> InvalidInput:
     return InvalidInput(detail, code=code, errors=[FieldError(pointer=f"?{name[:60]}", detail=detail)])

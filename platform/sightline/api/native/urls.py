@@ -3,9 +3,19 @@
 from django.urls import path
 
 from sightline.api.native.actions import CancelView, ExplainView, JobMediaView, RetryView
+from sightline.api.native.events import EventsView
 from sightline.api.native.jobs import JobsView, JobView
 from sightline.api.native.queues import QueueView
 from sightline.api.native.uploads import UploadsView
+from sightline.api.native.webhooks import (
+    DeliveriesView,
+    DeliveryView,
+    EndpointsView,
+    EndpointView,
+    RedeliverView,
+    RotateSecretView,
+    SecretView,
+)
 
 urlpatterns = [
     path("jobs", JobsView.as_view(), name="jobs"),
@@ -13,7 +23,17 @@ urlpatterns = [
     path("jobs/<str:public_id>/cancel", CancelView.as_view(), name="job-cancel"),
     path("jobs/<str:public_id>/retry", RetryView.as_view(), name="job-retry"),
     path("jobs/<str:public_id>/explain", ExplainView.as_view(), name="job-explain"),
+    path("jobs/<str:public_id>/events", EventsView.as_view(), name="job-events"),
     path("jobs/<str:public_id>/media/<int:index>", JobMediaView.as_view(), name="job-media"),
     path("uploads", UploadsView.as_view(), name="uploads"),
     path("queues/<str:kind>", QueueView.as_view(), name="queue"),
+    path("webhook-endpoints", EndpointsView.as_view(), name="webhook-endpoints"),
+    path("webhook-endpoints/<str:public_id>", EndpointView.as_view(), name="webhook-endpoint"),
+    path("webhook-endpoints/<str:public_id>/secret", SecretView.as_view(), name="webhook-secret"),
+    path(
+        "webhook-endpoints/<str:public_id>/rotate-secret", RotateSecretView.as_view(), name="webhook-rotate"
+    ),
+    path("webhook-endpoints/<str:public_id>/deliveries", DeliveriesView.as_view(), name="webhook-log"),
+    path("webhook-deliveries/<str:public_id>", DeliveryView.as_view(), name="webhook-delivery"),
+    path("webhook-deliveries/<str:public_id>/redeliver", RedeliverView.as_view(), name="webhook-redeliver"),
 ]

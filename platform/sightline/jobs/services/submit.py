@@ -15,7 +15,6 @@ from sightline.jobs.models import IdempotencyKey, Job, JobTag
 from sightline.jobs.services.events import record
 from sightline.telemetry import lifecycle
 from sightline.tenants.models import ApiKey, Tenant
-from sightline.webhooks.services import outbox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +146,7 @@ def _insert(submission: Submission) -> Job:
         queue=queue,
         prepared=not submission.to_fetch,
         webhook_url=submission.webhook_url,
-        announced=bool(submission.webhook_url) or outbox.has_listeners(tenant=submission.tenant),
+        announced=bool(submission.webhook_url) or submission.tenant.has_webhooks,
         turn=place.turn,
         created_at=place.now,
     )

@@ -1,9 +1,12 @@
 """Endpoints: made, changed, given a new secret, disabled, enabled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from sightline.clock import After
 from sightline.errors import Conflict
@@ -23,13 +26,35 @@ def create(*, tenant: Tenant, url: str, events: Sequence[str] = (), description:
         Tenant.objects.select_for_update().get(pk=tenant.pk)  # two at once must not both be the fiftieth
         if Endpoint.objects.filter(tenant=tenant, one_off=False).count() >= MOST:
             raise Conflict(f"There are {MOST} endpoints already; delete one first.")
-        return Endpoint.objects.create(
+        endpoint = Endpoint.objects.create(
             tenant=tenant,
             url=url,
             events=list(events),
             description=description,
             secret=secrets.encrypt(secrets.new()),
         )
+        _note(tenant.pk)
+    return endpoint
+
+
+def change(*, endpoint: Endpoint, changes: Mapping[str, Any]) -> None:
+    """Write what its owner changed: url, events, description, disabled."""
+    fields = {name: value for name, value in changes.items() if name != "disabled"}
+    with transaction.atomic():
+        if fields:
+            Endpoint.objects.filter(pk=endpoint.pk).update(**fields)
+        if changes.get("disabled") is True:
+            disable(endpoint=endpoint, reason="Disabled by its owner.")
+        elif changes.get("disabled") is False:
+            enable(endpoint=endpoint)
+    endpoint.refresh_from_db()
+
+
+def delete(*, endpoint: Endpoint) -> None:
+    """Delete the endpoint with its log; what waits is not delivered any more."""
+    with transaction.atomic():
+        Endpoint.objects.filter(pk=endpoint.pk).delete()
+        _note(endpoint.tenant_id)
 
 
 def rotate(*, endpoint: Endpoint) -> str:
@@ -62,6 +87,7 @@ def disable(*, endpoint: Endpoint, reason: str) -> bool:
             Delivery.objects.filter(endpoint=endpoint, state=DeliveryState.PENDING).update(
                 state=DeliveryState.FAILED, ended_at=After()
             )
+            _note(endpoint.tenant_id)
     if disabled:
         lifecycle.disabled(endpoint, reason=reason)
     return bool(disabled)
@@ -69,4 +95,12 @@ def disable(*, endpoint: Endpoint, reason: str) -> bool:
 
 def enable(*, endpoint: Endpoint) -> None:
     """Deliver again, from the next event on."""
-    Endpoint.objects.filter(pk=endpoint.pk).update(disabled_at=None, disabled_reason="", failures=0)
+    with transaction.atomic():
+        Endpoint.objects.filter(pk=endpoint.pk).update(disabled_at=None, disabled_reason="", failures=0)
+        _note(endpoint.tenant_id)
+
+
+def _note(tenant_id: UUID) -> None:
+    """Keep on the tenant whether anybody listens: a submission has that row at hand, and asks no more."""
+    listening = Endpoint.objects.filter(tenant_id=OuterRef("pk"), one_off=False, disabled_at=None)
+    Tenant.objects.filter(pk=tenant_id).update(has_webhooks=Exists(listening))

@@ -10,14 +10,8 @@ from sightline import ids
 from sightline.celery import DELIVER
 from sightline.clock import After
 from sightline.jobs import wakeups
-from sightline.tenants.models import Tenant
 from sightline.webhooks import secrets
 from sightline.webhooks.models import Delivery, Endpoint
-
-
-def has_listeners(*, tenant: Tenant) -> bool:
-    """Does an endpoint of the tenant listen? Asked once, when a job is accepted; one indexed query."""
-    return Endpoint.objects.filter(tenant=tenant, one_off=False, disabled_at=None).exists()
 
 
 def announce(*, job_id: UUID, tenant_id: UUID, kind: str, status: str, url: str) -> None:
