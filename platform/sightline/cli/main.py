@@ -13,6 +13,7 @@ BUILT_IN = {
     "up": "sightline.cli.up:up",
     "web": "sightline.cli.web:web",
     "sweeper": "sightline.cli.sweeper:sweeper",
+    "flower": "sightline.cli.flower:flower",
     "prepare": "sightline.cli.prepare:prepare",
     "submit": "sightline.cli.submit:submit",
     "jobs": "sightline.cli.jobs:jobs",

@@ -4,12 +4,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 from django.conf import settings
 
 from sightline import embedded_redis, installation
+from sightline.cli import flower
 from sightline.processes.supervisor import Program
 
 REDIS, WEB, GROUPS = 0, 1, 2
@@ -50,8 +49,7 @@ def programs(choices: Choices) -> list[Program]:
         ),
         *_groups(choices, env),
     ]
-    if flower := _flower(choices, env):
-        found.append(flower)
+    found.append(_flower(choices, env))
     if settings.REDIS_EMBEDDED:
         found.insert(0, _redis(env))
     return found
@@ -128,20 +126,9 @@ def _gpu_count() -> int:
         pynvml.nvmlShutdown()
 
 
-def _flower(choices: Choices, env: Mapping[str, str]) -> Program | None:
+def _flower(choices: Choices, env: Mapping[str, str]) -> Program:
     """Flower behind its password, which reaches it by its environment: others on the machine see command lines."""
-    dashboard = find_spec("sightline_dashboard")
-    config = Path(dashboard.origin).with_name("flowerconfig.py") if dashboard and dashboard.origin else None
-    conf = [f"--conf={config}"] if config and config.exists() else []
-    argv = [
-        *(sys.executable, "-m", "celery", "-A", "sightline.celery", "flower", *conf),
-        *(
-            f"--address={settings.HOST}",
-            f"--port={choices.flower_port}",
-            "--loglevel=ERROR",
-            "--logging=error",
-        ),
-    ]
+    argv = flower.argv(address=settings.HOST, port=choices.flower_port)
     password = installation.flower_password()
     flower_env = {**env, "SIGHTLINE_ROLE": "tool", "FLOWER_BASIC_AUTH": f"{settings.FLOWER_USER}:{password}"}
     return Program(name="flower", argv=lambda: argv, env=flower_env, rank=WEB, stop_s=5.0)
