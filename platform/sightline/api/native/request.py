@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from sightline.errors import FieldError, InvalidInput, Problem
@@ -23,6 +23,16 @@ Tag = Annotated[str, Field(min_length=1, max_length=64), STORABLE]
 MetadataKey = Annotated[str, Field(min_length=1, max_length=64), STORABLE]
 MetadataText = Annotated[str, Field(max_length=1024), STORABLE]
 MetadataInteger = Annotated[int, Field(ge=-(2**53), le=2**53)]
+
+
+def _not_whole(value: object) -> object:
+    """An integer that is too large must not slip in as a float that is only nearly the same."""
+    if isinstance(value, int):
+        raise ValueError("integers go from -2**53 to 2**53")
+    return value
+
+
+MetadataFloat = Annotated[float, BeforeValidator(_not_whole)]
 
 _NOT_YET = {
     "session": "Sessions are not supported yet: leave this out.",
@@ -64,9 +74,14 @@ class JobRequest(BaseModel):
     retention_s: int | None = Field(
         default=None, ge=60, le=LONGEST_RETENTION_S, description="Kept for so long after it ended."
     )
+    stream: bool = Field(
+        default=False,
+        description="Somebody reads its event stream from the first token on. Without it, text comes within a"
+        " second after a reader came.",
+    )
     webhook: WebhookAddress | None = Field(default=None, description="Told once when the job ends.")
     tags: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS, description="To filter lists by.")
-    metadata: dict[MetadataKey, MetadataText | MetadataInteger | float | bool | None] = Field(
+    metadata: dict[MetadataKey, MetadataText | MetadataInteger | MetadataFloat | bool | None] = Field(
         default_factory=dict, max_length=MOST_METADATA, description="Yours; kept and given back."
     )
 
