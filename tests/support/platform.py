@@ -44,13 +44,14 @@ print(json.dumps(made))
 
 
 class Platform:
-    """Redis, web, sweeper and GPU groups on simulated engines. Enter it to start it, leave it to end it all."""
+    """Redis, web, sweeper and GPU groups. Enter it to start it, leave it to end it all."""
 
     def __init__(
         self,
         *,
         postgres: PostgreSQLServer | None = None,
         groups: int = 2,
+        engine: str = "twin",
         twin_options: Sequence[str] = ("profile=instant",),
         env: dict[str, str] | None = None,
         lease_s: float = 3.0,
@@ -58,7 +59,8 @@ class Platform:
         # Short: the sockets below it must fit into 107 bytes.
         self.home = Path(tempfile.mkdtemp(prefix="sightline-faults-"))
         self.group_names = [f"gpu{number}" for number in range(groups)]
-        self.twin_options = tuple(twin_options)
+        self.engine = engine
+        self.twin_options = tuple(twin_options) if engine == "twin" else ()
         self.redis = RedisServer(self.home / "redis")
         self.history = History(self.home / "history.jsonl")
         self.port = free_port()
@@ -103,7 +105,7 @@ class Platform:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self) -> None:
+    def start(self, *, within_s: float = 120.0) -> None:
         if self.postgres is not None:
             self.postgres.execute(f'CREATE DATABASE "{self._database}"')
             self.env["SIGHTLINE_DATABASE_URL"] = self.postgres.url(self._database)
@@ -114,7 +116,7 @@ class Platform:
         self.start_sweeper()
         for name in self.group_names:
             self.start_group(name)
-        self.wait_ready()
+        self.wait_ready(within_s=within_s)
 
     def stop(self) -> None:
         for client in self._clients:
@@ -146,7 +148,7 @@ class Platform:
     ) -> None:
         chosen = self.twin_options if twin_options is None else twin_options
         options = [part for option in chosen for part in ("--twin-option", option)]
-        self._start(name, "group", "--engine", "twin", "--name", name, *options, env=env)
+        self._start(name, "group", "--engine", self.engine, "--name", name, *options, env=env)
 
     def _start(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> None:
         if name in self.children and self.children[name].alive():
