@@ -1,7 +1,8 @@
 """The ASGI entry point: the shell in front of Django's WSGI app. `sightline web` serves it on one port."""
 
+import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
@@ -9,14 +10,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
 from sightline.wsgi import application as django  # isort: skip - Django is set up from here on
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import Error, close_old_connections
 
+from sightline.api.native import history
 from sightline.database import statements
+from sightline.events.reading import LiveReader
+from sightline.events.stream import History
 from sightline.events.waiting import Waiters
 from sightline.jobs.models import Job
 from sightline.jobs.status import ACTIVE
 from sightline.web.bridge import Bridge
 from sightline.web.shell import Shell
+
+log = logging.getLogger("sightline.web")
 
 _BATCH = 500
 
@@ -43,9 +49,26 @@ async def _look(job_ids: Collection[UUID]) -> set[UUID]:
     return found
 
 
+async def _moved(seen: Mapping[UUID, int]) -> set[UUID]:
+    found: set[UUID] = await _bridge.run(history.moved, seen)
+    return found
+
+
+async def _history(job_id: UUID, since: int) -> History:
+    """Nothing new while the database is away: the stream is told again when there is something."""
+    try:
+        found: History = await _bridge.run(history.read, job_id, since)
+    except Error as error:
+        log.warning("event=history_unread reason=%r", str(error))
+        return History(transitions=())
+    return found
+
+
 _bridge = Bridge(django, threads=settings.WEB_THREADS)
 application = Shell(
     bridge=_bridge,
-    waiters=Waiters(url=settings.REDIS_URL, look=_look),
+    waiters=Waiters(url=settings.REDIS_URL, look=_look, moved=_moved),
+    live=LiveReader(url=settings.REDIS_URL),
+    history=_history,
     max_body_bytes=settings.MAX_BODY_BYTES,
 )

@@ -5,7 +5,7 @@ import hmac
 import logging
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from sightline_workers.budget import Budget, estimate
 from sightline_workers.engines import contract
 from sightline_workers.engines.contract import Abort, Aborted, Completion, Engine, EngineError, EngineRequest
 from sightline_workers.leases import Leases
+from sightline_workers.live import Live, LiveText
 from sightline_workers.membership import Membership
 from sightline_workers.messages import render
 from sightline_workers.priority import priority
@@ -89,6 +90,7 @@ class Runner:
         self._engine = engine
         self._leases = leases
         self._budget = budget
+        self._live = Live()
         self._claimant = Claimant(worker=leases.worker, group=member.group, engine=member.engine_url)
 
     def run_next(self, *, queue: str, celery_task_id: str) -> dict[str, str] | None:
@@ -105,20 +107,25 @@ class Runner:
         limit_s, at_limit = settings.ATTEMPT_TIMEOUT_S, lease_reasons.TIMEOUT
         if claim.deadline_in_s is not None and claim.deadline_in_s < limit_s:
             limit_s, at_limit = claim.deadline_in_s, lease_reasons.DEADLINE
-        with self._leases.holding(claim, limit_s=limit_s, reason_at_limit=at_limit) as abort:
-            status = self._end(claim, self._perform(claim, abort, limit_s, at_limit))
+        with (
+            self._live.following(claim) as text,
+            self._leases.holding(claim, limit_s=limit_s, reason_at_limit=at_limit) as abort,
+        ):
+            status = self._end(claim, self._perform(claim, abort, limit_s, at_limit, text))
         if claim.suspect:
             # Suspects run one at a time: the wake-ups of the others were spent while this one ran.
             wakeups.publish(queue=queue)
         return {"job": claim.public_id, "status": str(status) if status else "fenced off"}
 
-    def _perform(self, claim: Claim, abort: Abort, limit_s: float, at_limit: str) -> Result | Failure | None:
+    def _perform(
+        self, claim: Claim, abort: Abort, limit_s: float, at_limit: str, text: LiveText
+    ) -> Result | Failure | None:
         """The result, the classified failure, or None when the claim is no longer ours."""
         progress = _Progress()
         try:
             if limit_s <= 0:
                 raise Aborted(at_limit)
-            return self._converse(claim, abort, limit_s, progress)
+            return self._converse(claim, abort, limit_s, progress, text)
         except Aborted as aborted:
             return _of_abort(aborted, progress)
         except EngineError as error:
@@ -140,7 +147,9 @@ class Runner:
                 AttemptOutcome.TRANSIENT, "internal_error", f"Internal error: {error}", error, progress
             )
 
-    def _converse(self, claim: Claim, abort: Abort, limit_s: float, progress: _Progress) -> Result:
+    def _converse(
+        self, claim: Claim, abort: Abort, limit_s: float, progress: _Progress, text: LiveText
+    ) -> Result:
         stored = bound_media(claim.input)
         load = _loader(claim, stored)
         images = [Image(index=i, width=m["width"], height=m["height"]) for i, m in enumerate(stored)]
@@ -163,7 +172,7 @@ class Runner:
             number += 1
             remaining = limit_s - (time.monotonic() - progress.began)
             request = self._request(claim, call, load, max(0.001, remaining), number)
-            completion = self._call(request, estimate(call, images), abort)
+            completion = self._call(request, estimate(call, images), abort, text.call(call.label))
             progress.add(completion)
             reply = Reply(
                 text=completion.text,
@@ -178,6 +187,7 @@ class Runner:
                 model=claim.model,
             )
         progress.phase = "finish"
+        text.complete()  # before the result is written: whoever sees the end has all of the text
         return Result(
             output=outcome.output,
             complete=outcome.complete,
@@ -186,11 +196,13 @@ class Runner:
             timings=progress.timings(),
         )
 
-    def _call(self, request: EngineRequest, tokens: int, abort: Abort) -> Completion:
+    def _call(
+        self, request: EngineRequest, tokens: int, abort: Abort, on_delta: Callable[[str], None]
+    ) -> Completion:
         if self._budget is None:
-            return self._engine.stream(request, on_delta=_ignore, abort=abort, should_stop=is_looping)
+            return self._engine.stream(request, on_delta=on_delta, abort=abort, should_stop=is_looping)
         with self._budget.reserve(tokens, kind=self._member.kind, abort=abort):
-            return self._engine.stream(request, on_delta=_ignore, abort=abort, should_stop=is_looping)
+            return self._engine.stream(request, on_delta=on_delta, abort=abort, should_stop=is_looping)
 
     def _request(self, claim: Claim, call: Call, load: Any, timeout_s: float, number: int) -> EngineRequest:
         sampling = dict(call.sampling)
@@ -203,7 +215,8 @@ class Runner:
             model=self._member.served_model,
             messages=render(call.messages, load),
             sampling=sampling,
-            priority=priority(claim.kind, claim.claimed_at),
+            # By its queue: a chat job may have bought the seats of another kind.
+            priority=priority(claim.queue.partition(".")[0], claim.claimed_at),
             cache_salt=_salt(claim),
             structured_outputs=call.structured_outputs,
             response_format=call.response_format,
@@ -245,10 +258,6 @@ class Runner:
         if status is None:
             lifecycle.fenced_off(claim)
         return status
-
-
-def _ignore(delta: str) -> None:
-    """Nobody streams this job."""
 
 
 def _salt(claim: Claim) -> str:

@@ -5,8 +5,9 @@ together while Redis is away, and every few seconds otherwise, because a worker 
 """
 
 import asyncio
+import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -34,16 +35,24 @@ _FAILURES = (redis.RedisError, OSError, TimeoutError)
 
 Look = Callable[[Collection[UUID]], Awaitable[set[UUID]]]
 """Which of these jobs have ended, or are no more; asks the database."""
+Moved = Callable[[Mapping[UUID, int]], Awaitable[set[UUID]]]
+"""Which of these jobs have more transitions than the number given, or are no more; asks the database."""
 
 
 class Waiter:
-    """One request that waits for one job."""
+    """One request that waits for one job: for its end, or (a follower) for everything that happens to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, follows: bool = False) -> None:
+        self.follows = follows
+        self.seen = 0
+        """Transitions that a follower knows of."""
+        self.look = True
+        """The database may know more; False: only text came."""
         self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def wake(self) -> None:
+    def wake(self, *, look: bool = True) -> None:
         """Something happened: look again."""
+        self.look = self.look or look
         if not self._future.done():
             self._future.set_result(None)
 
@@ -51,6 +60,13 @@ class Waiter:
         """Wait for `wake`; False when the seconds passed without it."""
         done, _ = await asyncio.wait([self._future], timeout=within_s)
         return bool(done)
+
+    def rearm(self) -> bool:
+        """Wait anew from now on; True when the database is to be asked. Look after this call, not before it."""
+        look, self.look = self.look, False
+        if self._future.done():
+            self._future = asyncio.get_running_loop().create_future()
+        return look
 
 
 @dataclass
@@ -62,10 +78,11 @@ class _Subscription:
 class Waiters:
     """All waiters of a process."""
 
-    def __init__(self, *, url: str, look: Look) -> None:
+    def __init__(self, *, url: str, look: Look, moved: Moved) -> None:
         self.closing = False
         self._url = url
         self._look = look
+        self._moved = moved
         self._subscriptions: dict[UUID, _Subscription] = {}
         self._by_channel: dict[str, UUID] = {}
         self._pubsub: PubSub | None = None
@@ -81,11 +98,11 @@ class Waiters:
         return sum(len(subscription.waiters) for subscription in self._subscriptions.values())
 
     @asynccontextmanager
-    async def on(self, job_id: UUID) -> AsyncIterator[Waiter]:
-        """A waiter for a job; inside the block, every end of the job that follows wakes it."""
+    async def on(self, job_id: UUID, *, follows: bool = False) -> AsyncIterator[Waiter]:
+        """A waiter for a job; inside the block, every end of the job wakes it, and a follower whatever happens."""
         if not self._tasks and not self.closing:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_around())]
-        waiter = Waiter()
+        waiter = Waiter(follows=follows)
         subscription = self._subscriptions.get(job_id)
         first = subscription is None
         if subscription is None:
@@ -202,7 +219,7 @@ class Waiters:
             if message["type"] == "subscribe":
                 self._subscriptions[job_id].confirmed.set()
             elif message["type"] == "message":
-                _wake(self._subscriptions[job_id])
+                _notice(self._subscriptions[job_id], str(message["data"]))
 
     async def _look_around(self) -> None:
         """Ask the database about all waiters at once."""
@@ -216,16 +233,42 @@ class Waiters:
             if not self._subscriptions:
                 continue
             try:
-                for job_id in await self._look(list(self._subscriptions)):
+                for job_id in await self._news():
                     if job_id in self._subscriptions:
                         _wake(self._subscriptions[job_id])
             except Exception as error:  # the next look may succeed; without the loop nobody would ever look
                 log.warning("event=look_failed reason=%r", str(error))
 
+    async def _news(self) -> set[UUID]:
+        """Jobs whose waiters have something to look at; two queries at most."""
+        ends, follows = [], {}
+        for job_id, subscription in self._subscriptions.items():
+            seen = [waiter.seen for waiter in subscription.waiters if waiter.follows]
+            if seen:
+                follows[job_id] = min(seen)
+            if len(seen) < len(subscription.waiters):
+                ends.append(job_id)
+        found = await self._look(ends) if ends else set()
+        return found | await self._moved(follows) if follows else found
+
 
 def _wake(subscription: _Subscription) -> None:
     for waiter in subscription.waiters:
         waiter.wake()
+
+
+def _notice(subscription: _Subscription, text: str) -> None:
+    """An end wakes everybody; text and other transitions wake only those who follow the job."""
+    try:
+        notice = json.loads(text)
+    except ValueError:
+        notice = {}
+    if "text" not in notice and "moved" not in notice:
+        _wake(subscription)
+        return
+    for waiter in subscription.waiters:
+        if waiter.follows:
+            waiter.wake(look="moved" in notice)
 
 
 async def _close(pubsub: PubSub, client: Redis) -> None:

@@ -35,6 +35,9 @@ class Job(models.Model):
 
     # Where it stands
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+    seats = models.CharField(
+        max_length=20, blank=True, default="", help_text="The kind whose seats it takes; empty: its own"
+    )
     queue = models.CharField(max_length=100)
     turn = models.BigIntegerField(help_text="Orders the queue; ties by id")
     parked_until = models.DateTimeField(null=True, help_text="In backoff: not claimable before")

@@ -2,22 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 from sightline.api import problem as problems
-from sightline.api import waits
+from sightline.api import streams, waits
 from sightline.errors import Problem, Unavailable
+from sightline.events.reading import LiveReader
+from sightline.events.stream import JobStream, Look
 from sightline.events.waiting import Waiters
+from sightline.web import sse
 from sightline.web.body import ClientGone, Receive, drain, read_body
 from sightline.web.bridge import Bridge, Call, Headers, Response, Scope
+from sightline.web.sse import Send
 
 log = logging.getLogger("sightline.web")
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 _WAIT = waits.HEADER.lower().encode()
+_STREAM = streams.HEADER.lower().encode()
 _CONDITIONS = frozenset(
     {b"if-none-match", b"if-modified-since", b"prefer", b"content-type", b"idempotency-key"}
 )
@@ -27,9 +29,13 @@ _SECURE: Headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy"
 class Shell:
     """One per process."""
 
-    def __init__(self, *, bridge: Bridge, waiters: Waiters, max_body_bytes: int) -> None:
+    def __init__(
+        self, *, bridge: Bridge, waiters: Waiters, live: LiveReader, history: Look, max_body_bytes: int
+    ) -> None:
         self._bridge = bridge
         self._waiters = waiters
+        self._live = live
+        self._history = history
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -50,6 +56,7 @@ class Shell:
         await receive()
         self.let_go()
         await self._waiters.close()
+        await self._live.close()
         self._bridge.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -70,6 +77,10 @@ class Shell:
         try:
             with body:
                 response = await self._bridge.call(Call(scope=scope, body=body, length=length))
+            stream = response.header(_STREAM)
+            if stream is not None and scope["method"] != "HEAD":
+                await self._stream(receive, send, streams.Stream.parse(stream.decode("latin1")))
+                return
             wait = response.header(_WAIT)
             if wait is not None:
                 response = await self._hold(scope, receive, response, waits.Wait.parse(wait.decode("latin1")))
@@ -79,13 +90,25 @@ class Shell:
             response = _unexpected(scope, error)
         await _send(send, scope, response)
 
+    async def _stream(self, receive: Receive, send: Send, asked: streams.Stream) -> None:
+        """The job's events for as long as it lives; no thread is held meanwhile."""
+        stream = JobStream(job_id=asked.job_id, after=asked.after, look=self._history, pieces=self._live)
+        await sse.serve(
+            stream=stream,
+            job_id=asked.job_id,
+            waiters=self._waiters,
+            form=sse.ServerSentEvents(),
+            receive=receive,
+            send=send,
+        )
+
     async def _hold(self, scope: Scope, receive: Receive, first: Response, wait: waits.Wait) -> Response:
         """The answer once the job ended, or the current one when the time is up.
 
         Subscribe, then look, then wait: an end between the first answer and the subscription is seen by the look.
         A look asks for the status alone; through the view it would cost a third of all that a waiting POST costs.
         """
-        gone = asyncio.ensure_future(_until_gone(receive))
+        gone = asyncio.ensure_future(sse.until_gone(receive))
         try:
             async with self._waiters.on(wait.job_id) as waiter:
                 if not await self._waiters.has_ended(wait.job_id):
@@ -121,11 +144,6 @@ def _answer(scope: Scope, first: Response, last: Response, wait: waits.Wait) -> 
     return replace(last, status=200 if ended else 202, headers=[*last.headers, *kept, applied])
 
 
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 async def _refuse(send: Send, receive: Receive, scope: Scope, problem: Problem) -> None:
     """Answer without having read the body, and close the connection."""
     response = _problem(scope, problem)
@@ -141,7 +159,7 @@ async def _refuse(send: Send, receive: Receive, scope: Scope, problem: Problem) 
 
 
 async def _send(send: Send, scope: Scope, response: Response) -> None:
-    response = response.without(_WAIT)
+    response = response.without(_WAIT, _STREAM)
     headers = response.headers
     if response.header(b"content-length") is None and response.status not in (204, 304):
         headers = [*headers, (b"content-length", str(len(response.body)).encode())]

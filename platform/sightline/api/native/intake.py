@@ -39,17 +39,27 @@ class KindForbidden(Problem):
 
 
 def accept(
-    *, principal: Principal, body: Any, files: Mapping[str, UploadedFile[Any]], key: str | None
+    *,
+    principal: Principal,
+    body: Any,
+    files: Mapping[str, UploadedFile[Any]],
+    key: str | None,
+    seats: str = "",
+    route: str = ROUTE,
 ) -> Job | Replayed:
-    """The accepted job, or the first answer under the same idempotency key."""
-    idempotency = _idempotency(key, body, files)
+    """The accepted job, or the first answer under the same idempotency key.
+
+    `seats` is the kind whose seats the job takes, where that is not its own.
+    """
+    idempotency = _idempotency(key, body, files, route)
     if idempotency is not None and (first := replayed(tenant=principal.tenant, idempotency=idempotency)):
         return first
     request, inputs, params = read_request(body)
-    if principal.key.kinds and request.kind not in principal.key.kinds:
-        raise KindForbidden(f"This key may not submit {request.kind} jobs.")
+    for kind in (request.kind, seats or request.kind):
+        if principal.key.kinds and kind not in principal.key.kinds:
+            raise KindForbidden(f"This key may not submit {kind} jobs.")
     model = _model(request.model)
-    queue = queue_name(request.kind, model)
+    queue = queue_name(seats or request.kind, model)
     _refuse_unreachable(principal.tenant, queue, request.deadline_ms)
     fetches = any(ref.url is not None for ref in KINDS[request.kind].image_refs(inputs))
     admitted: list[str] = []
@@ -57,7 +67,7 @@ def accept(
         for name in (PREPARE, queue) if fetches else (queue,):
             admission.admit(tenant=principal.tenant, queue=name)
             admitted.append(name)
-        submission = _submission(principal, request, model, inputs, params, files, body["input"])
+        submission = _submission(principal, request, model, inputs, params, files, body["input"], seats)
         return submit(submission=submission, idempotency=idempotency, render=accepted)
     except IntegrityError as error:
         if idempotency is None:
@@ -75,7 +85,9 @@ def accept(
         raise
 
 
-def _idempotency(key: str | None, body: Any, files: Mapping[str, UploadedFile[Any]]) -> Idempotency | None:
+def _idempotency(
+    key: str | None, body: Any, files: Mapping[str, UploadedFile[Any]], route: str
+) -> Idempotency | None:
     if key is None:
         return None
     if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
@@ -86,7 +98,7 @@ def _idempotency(key: str | None, body: Any, files: Mapping[str, UploadedFile[An
         for chunk in file.chunks():
             digest.update(chunk)
         file.seek(0)
-    return Idempotency(key=key, route=ROUTE, body_sha256=digest.hexdigest())
+    return Idempotency(key=key, route=route, body_sha256=digest.hexdigest())
 
 
 def _model(tag: str | None) -> str:
@@ -121,6 +133,7 @@ def _submission(
     params: BaseModel,
     files: Mapping[str, UploadedFile[Any]],
     sent: dict[str, Any],
+    seats: str,
 ) -> Submission:
     kind = KINDS[request.kind]
     refs = kind.image_refs(inputs)
@@ -141,6 +154,8 @@ def _submission(
         params=params.model_dump(mode="json", exclude_unset=True),
         images=[item.pixel_sha256 for item in present],
         to_fetch=to_fetch,
+        seats=seats,
+        stream=request.stream,
         webhook_url=request.webhook.url if request.webhook else "",
         cost=kind.cost(inputs),
         max_attempts=request.max_attempts or settings.MAX_ATTEMPTS,

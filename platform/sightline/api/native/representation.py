@@ -47,6 +47,7 @@ def summary(job: Job) -> dict[str, Any]:
         "retention_s": job.retention_s,
         "links": {
             "self": here,
+            "events": f"{here}/events",
             "explain": f"{here}/explain",
             "cancel": f"{here}/cancel",
             "retry": f"{here}/retry",
@@ -56,14 +57,14 @@ def summary(job: Job) -> dict[str, Any]:
 
 def accepted(job: Job) -> dict[str, Any]:
     """A job as the answer to its submission."""
-    return {**summary(job), "queue": _queue(job)}
+    return {**summary(job), "queue": place(job)}
 
 
 def full(job: Job, *, attempts: Iterable[Attempt]) -> dict[str, Any]:
     """A job with all that is known of it."""
     shown = summary(job)
     if job.status == Status.QUEUED:
-        shown["queue"] = _queue(job)
+        shown["queue"] = place(job)
     shown["input"] = job.input
     shown["params"] = job.params
     if job.ended:
@@ -100,7 +101,7 @@ def upload(row: Any) -> dict[str, Any]:
     }
 
 
-def _queue(job: Job) -> dict[str, Any]:
+def place(job: Job) -> dict[str, Any]:
     """Position from 1 (null: beyond what is counted) and the interval of the ETA (null: nobody can tell)."""
     ahead = eta.ahead(job)
     known = eta.eta_ms(job, ahead)

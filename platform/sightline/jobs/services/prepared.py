@@ -23,13 +23,14 @@ def prepared(
     One fenced transition; False: fenced off, cancelled meanwhile, say. The tries at fetching are not the engine's:
     the counters start anew.
     """
-    queue = queue_name(claim.kind, claim.model)
     with transaction.atomic():
         held = Job.objects.select_for_update().filter(
             pk=claim.job_id, fence=claim.fence, status=Status.RUNNING
         )
-        if not held.exists():  # before a turn is spent on it
+        row = held.only("seats").first()
+        if row is None:  # before a turn is spent on it
             return False
+        queue = queue_name(row.seats or claim.kind, claim.model)
         weight = Tenant.objects.values_list("weight", flat=True).get(pk=claim.tenant_id)
         place = turns.take(tenant_id=claim.tenant_id, queue=queue, cost=cost, weight=weight)
         Job.objects.filter(pk=claim.job_id).update(

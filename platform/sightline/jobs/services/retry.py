@@ -15,7 +15,7 @@ RETRYABLE = frozenset({Status.FAILED, Status.INCOMPLETE, Status.CANCELLED, Statu
 
 def retry(*, job: Job, actor: str) -> Job:
     """A new run of the same job with fresh tries, at the end of its tenant's queue; `Conflict` when it cannot."""
-    queue = queue_name(job.kind, job.model) if job.prepared else PREPARE
+    queue = queue_name(job.seats or job.kind, job.model) if job.prepared else PREPARE
     with transaction.atomic():
         place = turns.take(tenant_id=job.tenant_id, queue=queue, cost=1, weight=job.tenant.weight)
         written = Job.objects.filter(pk=job.pk, status__in=RETRYABLE, erased_at=None).update(

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from sightline.celery import PREPARE, queue_name
 from sightline.database import statements
 from sightline.errors import Problem
+from sightline.events import live
 from sightline.jobs import turns, wakeups
 from sightline.jobs.models import IdempotencyKey, Job, JobTag
 from sightline.jobs.services.events import record
@@ -37,6 +38,10 @@ class Submission:
     deadline_ms: int | None = None
     to_fetch: int = 0
     """Images that are still to be fetched: above 0, the input is unbound and the job begins in `prepare`."""
+    seats: str = ""
+    """The kind whose seats it takes; empty: its own."""
+    stream: bool = False
+    """Its text is read from the first token on."""
     webhook_url: str = ""
     """Told of the job's end, besides the tenant's endpoints."""
     tags: list[str] = field(default_factory=list)
@@ -115,12 +120,15 @@ def submit(
             raise
         return first
     lifecycle.submitted(job)
+    if submission.stream:
+        transaction.on_commit(lambda: live.want(job.pk))  # before anybody can begin with it
     transaction.on_commit(lambda: wakeups.publish(queue=job.queue))
     return job
 
 
 def _insert(submission: Submission) -> Job:
-    queue = PREPARE if submission.to_fetch else queue_name(submission.kind, submission.model)
+    seats = submission.seats or submission.kind
+    queue = PREPARE if submission.to_fetch else queue_name(seats, submission.model)
     place = turns.take(
         tenant_id=submission.tenant.pk,
         queue=queue,
@@ -143,6 +151,7 @@ def _insert(submission: Submission) -> Job:
         max_attempts=submission.max_attempts,
         retention_s=submission.retention_s,
         deadline_at=deadline,
+        seats=submission.seats,
         queue=queue,
         prepared=not submission.to_fetch,
         webhook_url=submission.webhook_url,

@@ -1,0 +1,28 @@
+"""`/api/v1/jobs/{id}/events`: who may read a job's event stream, and from where on. The ASGI shell serves it."""
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from sightline.api.native import history, stream_documents
+from sightline.api.native.jobs import refuse_erased
+from sightline.api.native.view import NativeView
+from sightline.api.streams import resumed_after, stream
+from sightline.errors import FieldError, InvalidInput
+from sightline.events.stream import SPAN
+
+
+class EventsView(NativeView):
+    """The events of one job."""
+
+    @stream_documents.events
+    def get(self, request: Request, public_id: str) -> HttpResponse:
+        after = resumed_after(request)
+        job = self.job(public_id)
+        refuse_erased(job)
+        if after // SPAN > job.events.count():
+            detail = "This job has had no event of that number."
+            raise InvalidInput(detail, errors=[FieldError(pointer="?starting_after", detail=detail)])
+        if not history.has_more(job, after // SPAN):
+            # All was told. 204 tells an EventSource not to come back.
+            return HttpResponse(status=204)
+        return stream(HttpResponse(content_type="text/event-stream"), job_id=job.pk, after=after)

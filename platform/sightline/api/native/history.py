@@ -1,0 +1,100 @@
+"""A job's transitions as its event stream tells them."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import close_old_connections
+from django.db.models import Count
+
+from sightline.api.native.representation import moment, path, place
+from sightline.events.stream import History, Transition
+from sightline.jobs.models import Attempt, Job, JobEvent
+from sightline.jobs.status import TERMINAL, Status
+
+_TOLD = frozenset({"job.queued", "job.prepared", "job.started", "job.attempt_failed"})
+_TERMINAL = frozenset(f"job.{status}" for status in TERMINAL)
+_BATCH = 500
+
+
+def read(job_id: UUID, since: int) -> History:
+    """The transitions from ordinal `since` on, and from the beginning of the job's current life on."""
+    try:
+        job = Job.objects.filter(pk=job_id).first()
+        if job is None or job.erased_at is not None:
+            return History(transitions=(), exists=False)
+        rows = list(JobEvent.objects.filter(job_id=job_id).order_by("id"))
+        # A retry begins a new life: the stream ends at *its* terminal transition.
+        life = max((n for n, row in enumerate(rows, start=1) if row.type == "job.queued"), default=1)
+        first = max(since, life)
+        fences = dict(Attempt.objects.filter(job_id=job_id).values_list("run", "fence"))
+        return History(
+            transitions=tuple(
+                _transition(job, row, n, fences, latest=n == len(rows))
+                for n, row in enumerate(rows, start=1)
+                if n >= first
+            )
+        )
+    finally:
+        close_old_connections()
+
+
+def moved(seen: Mapping[UUID, int]) -> set[UUID]:
+    """Which of these jobs have more transitions than the number given, or are no more."""
+    asked, found = list(seen), set()
+    try:
+        for start in range(0, len(asked), _BATCH):
+            batch = asked[start : start + _BATCH]
+            rows = JobEvent.objects.filter(job_id__in=batch).values_list("job_id").annotate(n=Count("id"))
+            counts = dict(rows.order_by())
+            found |= {job_id for job_id in batch if counts.get(job_id, 0) != seen[job_id]}
+    finally:
+        close_old_connections()
+    return found
+
+
+def has_more(job: Job, since: int) -> bool:
+    """May an event follow the transition with this ordinal? Not when it, or an earlier one, was the last."""
+    if not job.ended:
+        return True
+    types = JobEvent.objects.filter(job_id=job.pk).order_by("id").values_list("type", flat=True)
+    return any(type in _TERMINAL for type in list(types)[since:])
+
+
+def _transition(
+    job: Job, row: JobEvent, ordinal: int, fences: Mapping[int, int], *, latest: bool
+) -> Transition:
+    terminal = row.type in _TERMINAL
+    started = row.type == "job.started"
+    told = terminal or row.type in _TOLD
+    return Transition(
+        ordinal=ordinal,
+        type=row.type if told else "",
+        data=_data(job, row, latest=latest) if told else {},
+        fence=fences.get(row.run) if started else None,
+        resets=row.type == "job.attempt_failed" or bool(row.data.get("retried")),
+        terminal=terminal,
+        output=job.output if terminal else None,
+    )
+
+
+def _data(job: Job, row: JobEvent, *, latest: bool) -> dict[str, Any]:
+    data: dict[str, Any] = {"job": job.public_id, "at": moment(row.at), "attempt": row.run}
+    if row.type in _TERMINAL:
+        data |= {
+            "status": str(job.status),
+            "finish_reason": job.finish_reason or None,
+            "output": job.output,
+            "usage": job.usage,
+            "timings_ms": job.timings,
+            "error": job.error,
+            "links": {"self": path(job)},
+        }
+    elif row.type == "job.queued":
+        waits = latest and job.status == Status.QUEUED
+        data |= {"status": "queued", "queue": place(job) if waits else None}
+    elif row.type == "job.started":
+        data |= {"status": "running"}
+    elif row.type == "job.attempt_failed":
+        data |= {"status": "queued", "code": row.data.get("code")}
+    return data

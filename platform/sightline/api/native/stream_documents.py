@@ -1,0 +1,35 @@
+"""What the OpenAPI document says about event streams."""
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from sightline.api.native.documents import operation, problems
+
+_TEXT = (
+    "Server-sent events; `id` is a number that grows, `data` is JSON. `job.queued` (with the place in the queue),"
+    " `job.prepared`, `job.started`, `output.delta` {index, label, text}, `job.attempt_failed`, `output.reset`"
+    " {reason, texts, output}: what was streamed before is void, and the text of every call so far is `texts` (or"
+    " the whole result is `output`), and exactly one terminal `job.<status>` with output, usage and error. A comment"
+    ' every 15 seconds keeps the connection alive. Any job can be streamed; a job submitted with `"stream": true`'
+    " streams from its first token."
+)
+
+events = operation(
+    operation_id="streamJob",
+    summary="Follow a job",
+    description=_TEXT,
+    tags=["jobs"],
+    parameters=[
+        OpenApiParameter("public_id", str, OpenApiParameter.PATH, description="The job's id, job_01J…."),
+        OpenApiParameter(
+            "starting_after", int, OpenApiParameter.QUERY, description="Only events after this number."
+        ),
+        OpenApiParameter(
+            "Last-Event-ID", str, OpenApiParameter.HEADER, description="The same, as an EventSource sends it."
+        ),
+    ],
+    responses={
+        (200, "text/event-stream"): OpenApiResponse(str, description="The events."),
+        204: OpenApiResponse(description="The client has all events of this job: do not come back."),
+        **problems(404, 410, 422),
+    },
+)

@@ -1,0 +1,120 @@
+"""Server-sent events over ASGI: one coroutine and no thread for each stream, whatever it carries."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from sightline.events.stream import Event, JobStream
+from sightline.events.waiting import Waiters
+from sightline.web.body import Receive
+
+log = logging.getLogger("sightline.web")
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+HEARTBEAT_S = 15.0
+"""Longest silence: proxies and clients take a longer one for a dead connection."""
+_COMMENT = b": heartbeat\n\n"
+
+
+class Form(Protocol):
+    """How a surface shows a job's events."""
+
+    async def begin(self, send: Send, events: Sequence[Event]) -> bytes | None:
+        """Send the head once the first events, or none for a while, allow it; the first bytes of the body.
+
+        None: not yet.
+        """
+        ...
+
+    def show(self, events: Sequence[Event]) -> bytes:
+        """The events as they go over the wire; empty for what this surface does not show."""
+        ...
+
+
+class ServerSentEvents:
+    """The native form: `id`, `event` and JSON `data` (WHATWG HTML, Server-sent events)."""
+
+    async def begin(self, send: Send, events: Sequence[Event]) -> bytes | None:
+        await start(send)
+        return b"retry: 1000\n\n" + self.show(events)
+
+    def show(self, events: Sequence[Event]) -> bytes:
+        return b"".join(
+            f"id: {event.number}\nevent: {event.type}\ndata: {compact(event.data)}\n\n".encode(
+                "utf-8", "replace"
+            )
+            for event in events
+        )
+
+
+async def start(send: Send) -> None:
+    """The head of an event stream."""
+    headers = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+def compact(value: Any) -> str:
+    """JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+async def serve(
+    *, stream: JobStream, job_id: UUID, waiters: Waiters, form: Form, receive: Receive, send: Send
+) -> bool:
+    """Send the job's events until it ends, the client goes (False), or the server stops.
+
+    A stream that the server ends without a terminal event is taken up again elsewhere, by its last id.
+    """
+    gone = asyncio.ensure_future(until_gone(receive))
+    begun = False
+    try:
+        async with waiters.on(job_id, follows=True) as waiter:
+            gone.add_done_callback(lambda _: waiter.wake())
+            await stream.want()
+            while True:
+                look = waiter.rearm()
+                events = await stream.catch_up(look=look)
+                waiter.seen = stream.ordinal
+                if gone.done():
+                    return False
+                if not begun:
+                    head = await form.begin(send, events)
+                    begun = head is not None
+                    data = head or b""
+                else:
+                    data = form.show(events)
+                if data:
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                if stream.ended or waiters.closing:
+                    break
+                if look and events:
+                    await stream.want()  # a new attempt may begin, after Redis was emptied even
+                if not await waiter.woken(within_s=HEARTBEAT_S):
+                    await stream.want()
+                    if begun:
+                        await send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return True
+    except Exception:
+        if not begun:
+            raise
+        # The head is sent: all that is left is to cut the answer off, and the client resumes it.
+        log.exception("event=stream_failed")
+        return False
+    finally:
+        gone.cancel()
+
+
+async def until_gone(receive: Receive) -> None:
+    """Returns once the client has hung up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

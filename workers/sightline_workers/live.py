@@ -1,0 +1,254 @@
+"""Sends the text of running attempts to whoever reads it, and touches Redis only for those.
+
+One thread per process: it asks which attempts are read, gathers what their engines' threads leave here, and writes
+for all of them in one round trip, each at most `PER_S` times a second. An engine's thread never waits for Redis.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis, RedisError
+
+from sightline.events.live import TTL_S, Piece, stream_key, wanted_key
+from sightline.events.notify import ended_channel
+from sightline.jobs.claims import Claim
+from sightline.redis_client import RedisAway, call
+
+log = logging.getLogger(__name__)
+
+PER_S = 25.0
+"""Writes a second, at most, for each attempt."""
+LOOK_EVERY_S = 1.0
+"""How often an attempt that nobody reads is asked about again."""
+_LAST_WORD_S = 1.0
+_AWAY_S = 0.5
+
+
+@dataclass
+class _Call:
+    """One call of an attempt to the engine."""
+
+    label: str
+    written: str = ""
+    waiting: str = ""
+
+
+class LiveText:
+    """The text of one attempt. `call` and `append` come from the attempt's thread."""
+
+    def __init__(self, live: "Live", claim: Claim) -> None:
+        self.job_id = claim.job_id
+        self.key = stream_key(claim.job_id, claim.fence)
+        self.wanted_key = wanted_key(claim.job_id)
+        self.channel = ended_channel(claim.job_id)
+        self.wanted = False
+        self.look_at = 0.0
+        self.write_at = 0.0
+        self.ending = False
+        self.ended = threading.Event()
+        self._live = live
+        self._calls: list[_Call] = []
+        self._number = 0
+        self._anew = True  # the next entry holds the whole text
+
+    def call(self, label: str) -> Callable[[str], None]:
+        """A call to the engine begins; the function takes its text, piece by piece."""
+        part = _Call(label=label)
+        with self._live.changed:
+            self._calls.append(part)
+
+        def append(text: str) -> None:
+            with self._live.changed:
+                quiet = not part.waiting
+                part.waiting += text
+                if quiet and self.wanted:
+                    self._live.changed.notify()
+
+        return append
+
+    def complete(self) -> None:
+        """There is no more text. Waits until readers could see that, for a second at most, and not without any."""
+        with self._live.changed:
+            if not self.wanted:
+                return
+            self.ending = True
+            self._live.changed.notify()
+        self.ended.wait(_LAST_WORD_S)
+
+    @property
+    def due(self) -> bool:
+        """Is there something to write?"""
+        return self.wanted and (self.ending or any(part.waiting for part in self._calls))
+
+    def take(self) -> list[Piece]:
+        """What is to be written now."""
+        pieces = []
+        for index, part in enumerate(self._calls):
+            if part.waiting:
+                text, part.waiting = part.waiting, ""
+                part.written += text
+                pieces.append(self._piece(index, part.label, text))
+        if self.ending:
+            self._number += 1
+            pieces.append(Piece(number=self._number, end=True))
+        return pieces
+
+    def _piece(self, index: int, label: str, text: str) -> Piece:
+        self._number += 1
+        so_far = self._so_far() if self._anew else None
+        self._anew = False
+        return Piece(number=self._number, call=index, label=label, text=text, so_far=so_far)
+
+    def _so_far(self) -> tuple[str, ...]:
+        return tuple(part.written for part in self._calls)
+
+    def lost(self) -> None:
+        """Redis may or may not have what was written: readers who miss it see a gap, which the next entry heals."""
+        self._anew = True
+
+    def again(self, pieces: list[Piece]) -> list[Piece]:
+        """The pieces for a stream that is no longer there: the first one holds the whole text."""
+        first, *rest = pieces
+        if first.end:
+            # Numbered as before, so that a reader who missed nothing sees nothing.
+            self._number += 1
+            return [
+                Piece(number=first.number, so_far=self._so_far()),
+                Piece(number=self._number, end=True),
+            ]
+        written = [part.written for part in self._calls]
+        for piece in reversed(rest):
+            if not piece.end:
+                written[piece.call] = written[piece.call].removesuffix(piece.text)
+        whole = Piece(
+            number=first.number, call=first.call, label=first.label, text=first.text, so_far=tuple(written)
+        )
+        return [whole, *rest]
+
+
+class Live:
+    """The attempts of this process that somebody may read."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self._texts: set[LiveText] = set()
+        self._started = False
+
+    @contextmanager
+    def following(self, claim: Claim) -> Iterator[LiveText]:
+        """Readers see the attempt's text while the block runs, and are told when it is left."""
+        text = LiveText(self, claim)
+        with self.changed:
+            self._texts.add(text)
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._run, name="live", daemon=True).start()
+            self.changed.notify()
+        try:
+            yield text
+        finally:
+            with self.changed:
+                self._texts.discard(text)
+            if text.wanted:
+                _tell(text)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._step()
+            except RedisAway as error:
+                log.warning("event=live_text_not_sent reason=%r", str(error))
+                time.sleep(_AWAY_S)
+            except Exception:
+                log.exception("event=live_text_error")  # the thread serves every later attempt too
+
+    def _step(self) -> None:
+        with self.changed:
+            self.changed.wait(self._pause())
+            now = time.monotonic()
+            asked = [text for text in self._texts if not text.wanted and text.look_at <= now]
+            for text in asked:
+                text.look_at = now + LOOK_EVERY_S
+        if asked:
+            _ask(asked)
+        with self.changed:
+            writing = [
+                (text, text.take())
+                for text in self._texts
+                if text.due and (text.ending or text.write_at <= now) and not text.ended.is_set()
+            ]
+            for text, _ in writing:
+                text.write_at = now + 1 / PER_S
+        if writing:
+            _write(writing)
+
+    def _pause(self) -> float | None:
+        """Seconds until something is to be done; None: until somebody says so."""
+        now = time.monotonic()
+        times = [
+            (now if text.ending else text.write_at) if text.due else text.look_at
+            for text in self._texts
+            if (text.due or not text.wanted) and not text.ended.is_set()
+        ]
+        return max(0.0, min(times) - now) if times else None
+
+
+def _ask(texts: list[LiveText]) -> None:
+    """Which of them does somebody read? Those readers learn that the attempt runs."""
+    answers = call(lambda redis: redis.mget([text.wanted_key for text in texts]))
+    for text, answer in zip(texts, answers, strict=True):
+        if answer is not None:
+            text.wanted = True
+            _tell(text)
+
+
+def _tell(text: LiveText) -> None:
+    try:
+        call(lambda redis: redis.publish(text.channel, '{"moved":1}'))
+    except RedisAway as error:
+        log.warning("event=notice_not_sent reason=%r", str(error))
+
+
+def _write(writing: list[tuple[LiveText, list[Piece]]]) -> None:
+    try:
+        gone = call(lambda redis: _send(redis, writing))
+        if gone:  # Redis was emptied since
+            call(lambda redis: _send(redis, [(text, text.again(pieces)) for text, pieces in gone]))
+    except RedisAway:
+        for text, _ in writing:
+            text.lost()
+        raise
+    finally:
+        for text, _ in writing:
+            if text.ending:
+                text.ended.set()
+
+
+def _send(redis: Redis, writing: list[tuple[LiveText, list[Piece]]]) -> list[tuple[LiveText, list[Piece]]]:
+    """Write all pieces in one round trip; those whose stream is not there any more."""
+    pipeline = redis.pipeline(transaction=False)
+    for text, pieces in writing:
+        begins = pieces[0].so_far is not None
+        for index, piece in enumerate(pieces):
+            fields: dict[Any, Any] = {**piece.fields()}
+            first = begins and index == 0
+            pipeline.xadd(text.key, fields, id=f"{piece.number}-0", nomkstream=not first)
+        pipeline.expire(text.key, TTL_S)
+        pipeline.publish(text.channel, json.dumps({"text": 1}))
+    answers = iter(pipeline.execute(raise_on_error=False))
+    gone = []
+    for text, pieces in writing:
+        mine = [next(answers) for _ in range(len(pieces) + 2)]
+        error = next((answer for answer in mine if isinstance(answer, RedisError)), None)
+        if error is not None:
+            log.warning("event=live_text_refused reason=%r", str(error))
+            text.lost()
+        elif mine[0] is None:
+            gone.append((text, pieces))
+    return gone
