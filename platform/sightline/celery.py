@@ -57,12 +57,15 @@ app.conf.update(
     accept_content=["json"],
     task_ignore_result=True,
     result_backend=None,
+    # There is none, and one of it is enough: each thread would search all installed packages for its own.
+    result_backend_thread_safe=True,
     task_acks_late=True,
     task_reject_on_worker_lost=False,
     worker_prefetch_multiplier=1,
     worker_pool="threads",
     worker_send_task_events=True,
-    task_send_sent_event=True,
+    # A message that was sent says nothing: it may wake nobody, and the job is in the database.
+    task_send_sent_event=False,
     task_create_missing_queues=True,
     task_default_queue=PREPARE,
     worker_hijack_root_logger=False,

@@ -62,6 +62,17 @@ def test_a_foreign_key_without_a_row_behind_it_is_none() -> None:
     assert found.api_key is None
 
 
+def test_several_rows_come_in_the_order_of_a_column() -> None:
+    job = new_job()
+    statements.insert(job)
+    for run in (2, 1):
+        statements.insert(Attempt(job_id=job.pk, run=run, fence=run, started_at=After()))
+    found = statements.rows(Attempt, order="run", job_id=job.pk)
+    assert found == list(job.attempts.all())
+    assert [attempt.run for attempt in found] == [1, 2]
+    assert statements.rows(Attempt, order="run", job_id=ids.new_id()) == []
+
+
 def test_nothing_found_is_none() -> None:
     assert statements.first(Job, id=ids.new_id()) is None
 

@@ -54,13 +54,21 @@ def first(model: type[M], *, related: str | None = None, now: bool = False, **wh
     instance = _instance(model, row)
     at = len(_names(model))
     if related is not None:
-        key = get(related)
-        behind = key.related_model
+        key, behind = _key(model, related)
         setattr(instance, related, _instance(behind, row[at:]) if getattr(instance, key.attname) else None)
         at += len(_names(behind))
     if now:
         instance.now = clock.parse(row[at])  # type: ignore[attr-defined]
     return instance
+
+
+def rows(model: type[M], *, order: str, **where: Any) -> list[M]:
+    """The rows whose columns have these values, in the order of one column."""
+    get = model._meta.get_field
+    found, params = _bound([(get(name), value) for name, value in where.items()])
+    with connection.cursor() as cursor:
+        cursor.execute(_select(model, None, False, tuple(where), tuple(found), order), params)
+        return [_instance(model, row) for row in cursor.fetchall()]
 
 
 def _instance(model: type[M], row: Any) -> M:
@@ -107,18 +115,24 @@ def _update(
 
 @cache
 def _select(
-    model: type[models.Model], related: str | None, now: bool, where: tuple[str, ...], found: tuple[str, ...]
+    model: type[models.Model],
+    related: str | None,
+    now: bool,
+    where: tuple[str, ...],
+    found: tuple[str, ...],
+    order: str = "",
 ) -> str:
     table = model._meta.db_table
     columns, tables = _columns(model), f'"{table}"'
     if related is not None:
-        key = model._meta.get_field(related)
-        other = key.related_model._meta
-        columns += ", " + _columns(key.related_model)
+        key, behind = _key(model, related)
+        other = behind._meta
+        columns += ", " + _columns(behind)
         tables += f' LEFT JOIN "{other.db_table}" ON "{other.db_table}"."{other.pk.column}" = "{table}"."{key.column}"'
     if now:
         columns += f", {clock.after_sql()}"
-    return f"SELECT {columns} FROM {tables} WHERE {_condition(model, where, found)} LIMIT 1"  # noqa: S608
+    end = f'ORDER BY "{table}"."{_column(model, order)}"' if order else "LIMIT 1"
+    return f"SELECT {columns} FROM {tables} WHERE {_condition(model, where, found)} {end}"  # noqa: S608
 
 
 def _columns(model: type[models.Model]) -> str:
@@ -133,7 +147,14 @@ def _condition(model: type[models.Model], where: tuple[str, ...], found: tuple[s
 
 
 def _column(model: type[models.Model], name: str) -> str:
-    return str(model._meta.get_field(name).column)
+    field: Any = model._meta.get_field(name)
+    return str(field.column)
+
+
+def _key(model: type[models.Model], name: str) -> tuple[Any, type[models.Model]]:
+    """A foreign key and the model behind it."""
+    field: Any = model._meta.get_field(name)
+    return field, field.related_model
 
 
 @cache

@@ -15,8 +15,9 @@ from sightline.api.native.listing import page
 from sightline.api.native.representation import accepted, full, path
 from sightline.api.native.view import NativeView, answer
 from sightline.api.parsers import FormParser, StrictJSONParser, json_body
+from sightline.database import statements
 from sightline.errors import Problem
-from sightline.jobs.models import Job
+from sightline.jobs.models import Attempt, Job
 from sightline.jobs.services.erase import erase
 from sightline.jobs.services.submit import Replayed
 
@@ -65,7 +66,7 @@ class JobView(NativeView):
         seconds = waits.wanted(request)
         job = self.job(public_id)
         refuse_erased(job)
-        shown = full(job, attempts=job.attempts.all() if job.run else ())
+        shown = full(job, attempts=statements.rows(Attempt, order="run", job_id=job.pk) if job.run else ())
         if not job.ended and (seconds or waits.is_reread(request)):
             return waits.hold(answer(shown), job_id=job.pk, seconds=seconds or 0, path=path(job))
         return _conditional(request, answer(shown))

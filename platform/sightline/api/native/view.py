@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from sightline import ids
 from sightline.api.authentication import Principal
+from sightline.database import statements
 from sightline.errors import NotFound, Problem
 from sightline.jobs.models import Job
 from sightline.tenants import keys
@@ -54,7 +55,7 @@ class NativeView(APIView):
 
     def job(self, public_id: str) -> Job:
         """The tenant's job of that id; another tenant's is as unknown as one that never was."""
-        job = Job.objects.filter(tenant=self.principal.tenant, pk=job_id(public_id)).first()
+        job = statements.first(Job, id=job_id(public_id), tenant_id=self.principal.tenant.pk)
         if job is None:
             raise NotFound(f"There is no job {public_id[:60]}.")
         return job

@@ -3,7 +3,7 @@
 SQLite has one writer at a time, and a connection that finds the lock taken sleeps and tries again, up to 100 ms at
 a time. With eight threads that write, the lock lies idle while they sleep, and an unlucky one sleeps until its
 time-out (0.3 % of submits did, with 16 clients on a slow disk). Between processes there is no queue: each sends
-one thread, and that one looks every millisecond. Otherwise a process that writes all the time would take the lock
+one thread, and that one looks every few milliseconds. Otherwise a process that writes all the time would take the lock
 again and again while the others sleep, and ocr would stand still in a flood of gui.
 """
 
@@ -19,7 +19,8 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
-_LOOK_EVERY_S = 0.001
+_PATIENCE_S = 0.008
+"""SQLite's own wait sleeps 1, 2, 5, 10 … 100 ms: this much of it is its first three looks, then it starts anew."""
 
 _turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
 # A forked child has one thread, and no lock that it inherited would ever be released.
@@ -45,8 +46,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _begin(self, until: float, patience_s: float) -> None:
-        """BEGIN IMMEDIATE, again every millisecond until a moment while another process writes."""
-        self._wait_inside_sqlite(0.0)
+        """BEGIN IMMEDIATE, again and again until a moment while other processes write."""
+        self._wait_inside_sqlite(_PATIENCE_S)
         try:
             while True:
                 try:
@@ -55,7 +56,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 except OperationalError as error:
                     if not _is_busy(error) or time.monotonic() > until:
                         raise
-                time.sleep(_LOOK_EVERY_S)
         finally:
             self._wait_inside_sqlite(patience_s)
 
