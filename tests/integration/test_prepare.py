@@ -25,6 +25,13 @@ from sightline_workers.preparing import Preparer
 Domain = Any
 
 
+class QuietLeases(Leases):
+    """No heartbeat: a lease outlives these attempts, and its connection would outlive the tests' database."""
+
+    def _start(self) -> None:
+        pass
+
+
 def png(colour: str = "red") -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (64, 48), colour).save(file, "PNG")
@@ -56,7 +63,7 @@ def api(domain: Domain) -> Any:
 
 @pytest.fixture(scope="module")
 def preparer() -> Preparer:
-    return Preparer(leases=Leases("cpu@tests"))
+    return Preparer(leases=QuietLeases("cpu@tests"))
 
 
 def prepare(preparer: Preparer) -> dict[str, str] | None:
@@ -257,3 +264,11 @@ def test_a_job_that_failed_to_fetch_can_be_tried_again(
     prepare(preparer)
     job.refresh_from_db()
     assert (job.queue, job.status) == ("ocr.default", Status.QUEUED)
+
+
+def test_explain_says_that_the_images_are_still_to_be_fetched(domain: Domain, api: Any, site: Site) -> None:
+    from sightline.api.native.explanation import explain
+
+    job = accepted(api(ocr(site.url("/a.png"))))
+    shown = explain(job)
+    assert (shown["queue"], shown["position"], shown["blocking"]["cause"]) == (PREPARE, 1, "preparing")
