@@ -18,6 +18,7 @@ from sightline.events.reading import LiveReader
 from sightline.events.stream import History
 from sightline.events.waiting import Waiters
 from sightline.jobs.models import Job
+from sightline.jobs.services.cancel import cancel
 from sightline.jobs.status import ACTIVE
 from sightline.web.bridge import Bridge
 from sightline.web.shell import Shell
@@ -64,11 +65,28 @@ async def _history(job_id: UUID, since: int) -> History:
     return found
 
 
+def _cancelled(job_id: UUID) -> None:
+    try:
+        job = Job.objects.filter(pk=job_id).first()
+        if job is not None:
+            cancel(job=job, actor="client gone")
+    finally:
+        close_old_connections()
+
+
+async def _cancel(job_id: UUID) -> None:
+    try:
+        await _bridge.run(_cancelled, job_id)
+    except Error as error:  # nobody waits for it, that is all
+        log.warning("event=not_cancelled job=%s reason=%r", job_id, str(error))
+
+
 _bridge = Bridge(django, threads=settings.WEB_THREADS)
 application = Shell(
     bridge=_bridge,
     waiters=Waiters(url=settings.REDIS_URL, look=_look, moved=_moved),
     live=LiveReader(url=settings.REDIS_URL),
     history=_history,
+    cancel=_cancel,
     max_body_bytes=settings.MAX_BODY_BYTES,
 )

@@ -1,7 +1,9 @@
 """How a view asks the ASGI shell for an event stream: one internal header, as `waits` does for waiting."""
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -10,6 +12,7 @@ from rest_framework.request import Request
 from sightline.errors import FieldError, InvalidInput
 
 HEADER = "X-Sightline-Stream"
+COMPLETION = "X-Sightline-Completion"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,27 @@ class Stream:
         return cls(job_id=UUID(job_id), after=int(after))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """An answer in OpenAI's form that a client waits for; when it hangs up, the job is cancelled."""
+
+    job_id: UUID
+    path: str
+    """Where the completion, or why there is none, is read."""
+    stream: bool
+    include_usage: bool
+    head: dict[str, Any]
+    """What every chunk begins with."""
+
+    def header(self) -> str:
+        return json.dumps({**asdict(self), "job_id": str(self.job_id)})
+
+    @classmethod
+    def parse(cls, text: str) -> "Completion":
+        values = json.loads(text)
+        return cls(**{**values, "job_id": UUID(values["job_id"])})
+
+
 def resumed_after(request: Request) -> int:
     """Number of the last event that the client has: `Last-Event-ID`, or `?starting_after=`; 422 for no number."""
     header = request.META.get("HTTP_LAST_EVENT_ID")
@@ -43,4 +67,10 @@ def resumed_after(request: Request) -> int:
 def stream(response: HttpResponse, *, job_id: UUID, after: int) -> HttpResponse:
     """Ask for the stream."""
     response.headers[HEADER] = Stream(job_id=job_id, after=after).header()
+    return response
+
+
+def complete(response: HttpResponse, completion: Completion) -> HttpResponse:
+    """Ask for a completion in place of this response."""
+    response.headers[COMPLETION] = completion.header()
     return response

@@ -8,6 +8,7 @@ from sightline.api import health, openapi
 urlpatterns = [
     path("", RedirectView.as_view(url="/api/v1/docs"), name="root"),
     path("api/v1/", include("sightline.api.native.urls")),
+    path("v1/", include("sightline.api.openai.urls")),
     path("api/v1/openapi.json", openapi.schema, name="openapi"),
     path("api/v1/docs", openapi.docs, name="docs"),
     path("api/v1/docs.js", openapi.docs_script, name="docs-script"),

@@ -132,7 +132,7 @@ class JobStream:
         return []
 
     def _void(self, number: int) -> Event:
-        data = {"reason": "attempt_failed", "texts": [], "output": None}
+        data: Json = {"reason": "attempt_failed", "texts": [], "output": None}
         return Event(number=number + 1, type="output.reset", data=data)
 
     async def _text(self) -> list[Event]:

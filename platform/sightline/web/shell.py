@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from sightline.api import problem as problems
 from sightline.api import streams, waits
+from sightline.api.openai import error as openai_error
 from sightline.errors import Problem, Unavailable
 from sightline.events.reading import LiveReader
 from sightline.events.stream import JobStream, Look
@@ -14,12 +17,16 @@ from sightline.events.waiting import Waiters
 from sightline.web import sse
 from sightline.web.body import ClientGone, Receive, drain, read_body
 from sightline.web.bridge import Bridge, Call, Headers, Response, Scope
-from sightline.web.sse import Send
+from sightline.web.completions import CompletionChunks
+from sightline.web.sse import Outcome, Send
 
 log = logging.getLogger("sightline.web")
 
 _WAIT = waits.HEADER.lower().encode()
 _STREAM = streams.HEADER.lower().encode()
+_COMPLETION = streams.COMPLETION.lower().encode()
+_LONGEST_COMPLETION_S = 900.0
+"""OpenAI's clients give up after 600 s unless they are told otherwise."""
 _CONDITIONS = frozenset(
     {b"if-none-match", b"if-modified-since", b"prefer", b"content-type", b"idempotency-key"}
 )
@@ -30,12 +37,20 @@ class Shell:
     """One per process."""
 
     def __init__(
-        self, *, bridge: Bridge, waiters: Waiters, live: LiveReader, history: Look, max_body_bytes: int
+        self,
+        *,
+        bridge: Bridge,
+        waiters: Waiters,
+        live: LiveReader,
+        history: Look,
+        cancel: Callable[[UUID], Awaitable[None]],
+        max_body_bytes: int,
     ) -> None:
         self._bridge = bridge
         self._waiters = waiters
         self._live = live
         self._history = history
+        self._cancel = cancel
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -81,6 +96,13 @@ class Shell:
             if stream is not None and scope["method"] != "HEAD":
                 await self._stream(receive, send, streams.Stream.parse(stream.decode("latin1")))
                 return
+            completion = response.header(_COMPLETION)
+            if completion is not None:
+                asked = streams.Completion.parse(completion.decode("latin1"))
+                answer = await self._complete(scope, receive, send, asked)
+                if answer is None:
+                    return
+                response = answer
             wait = response.header(_WAIT)
             if wait is not None:
                 response = await self._hold(scope, receive, response, waits.Wait.parse(wait.decode("latin1")))
@@ -101,6 +123,48 @@ class Shell:
             receive=receive,
             send=send,
         )
+
+    async def _complete(
+        self, scope: Scope, receive: Receive, send: Send, asked: streams.Completion
+    ) -> Response | None:
+        """The completion once the job ended; None when it was streamed. A client that hangs up cancels the job."""
+        if asked.stream:
+            form = CompletionChunks(head=asked.head, include_usage=asked.include_usage)
+            stream = JobStream(job_id=asked.job_id, after=0, look=self._history, pieces=self._live)
+            outcome = await sse.serve(
+                stream=stream,
+                job_id=asked.job_id,
+                waiters=self._waiters,
+                form=form,
+                receive=receive,
+                send=send,
+            )
+            if not stream.ended:
+                await self._cancel(asked.job_id)
+            if outcome is not Outcome.UNSENT:
+                return None
+        else:
+            gone = asyncio.ensure_future(sse.until_gone(receive))
+            try:
+                async with self._waiters.on(asked.job_id) as waiter:
+                    if not await self._waiters.has_ended(asked.job_id):
+                        gone.add_done_callback(lambda _: waiter.wake())
+                        await waiter.woken(within_s=_LONGEST_COMPLETION_S)
+                if gone.done():
+                    await self._cancel(asked.job_id)
+                    raise ClientGone
+            finally:
+                gone.cancel()
+        if self._waiters.closing and not await self._waiters.has_ended(asked.job_id):
+            await self._cancel(asked.job_id)  # the client asks again, and would have two
+            return _problem(scope, Unavailable("The server restarts. Ask again in a moment."))
+        return await self._get(scope, asked.path)
+
+    async def _get(self, scope: Scope, path: str) -> Response:
+        """What a GET of the same client would be answered."""
+        headers = [(name, value) for name, value in scope["headers"] if name not in _CONDITIONS]
+        again = {**scope, "headers": headers, "raw_path": path.encode(), "query_string": b"", "method": "GET"}
+        return await self._bridge.call(Call(scope=again, environ={waits.REREAD: True}))
 
     async def _hold(self, scope: Scope, receive: Receive, first: Response, wait: waits.Wait) -> Response:
         """The answer once the job ended, or the current one when the time is up.
@@ -159,7 +223,7 @@ async def _refuse(send: Send, receive: Receive, scope: Scope, problem: Problem) 
 
 
 async def _send(send: Send, scope: Scope, response: Response) -> None:
-    response = response.without(_WAIT, _STREAM)
+    response = response.without(_WAIT, _STREAM, _COMPLETION)
     headers = response.headers
     if response.header(b"content-length") is None and response.status not in (204, 304):
         headers = [*headers, (b"content-length", str(len(response.body)).encode())]
@@ -173,9 +237,15 @@ def _unexpected(scope: Scope, error: Exception) -> Response:
 
 
 def _problem(scope: Scope, problem: Problem) -> Response:
+    more = [(name.lower().encode(), value.encode()) for name, value in problems.headers(problem).items()]
+    if scope["path"].startswith(openai_error.PREFIX):
+        return Response(
+            status=openai_error.status(problem),
+            headers=[(b"content-type", b"application/json"), *_SECURE, *more],
+            body=openai_error.body(problem),
+        )
     parent = next((value for name, value in scope["headers"] if name == b"traceparent"), b"")
     trace = problems.trace_id(parent.decode("latin1"))
-    more = [(name.lower().encode(), value.encode()) for name, value in problems.headers(problem).items()]
     return Response(
         status=problem.status,
         headers=[(b"content-type", problems.CONTENT_TYPE.encode()), *_SECURE, *more],

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -20,11 +21,25 @@ HEARTBEAT_S = 15.0
 _COMMENT = b": heartbeat\n\n"
 
 
+class Outcome(StrEnum):
+    """How a stream came to its end."""
+
+    ENDED = "ended"  # everything was sent
+    GONE = "gone"  # the client hung up
+    CUT = "cut"  # the server stops
+    UNSENT = "unsent"  # the server stops, or there is nothing to stream, and not even the head was sent
+
+
 class Form(Protocol):
     """How a surface shows a job's events."""
 
-    async def begin(self, send: Send, events: Sequence[Event]) -> bytes | None:
-        """Send the head once the first events, or none for a while, allow it; the first bytes of the body.
+    done: bool
+    """Nothing more will be shown, whatever happens to the job."""
+    refused: bool
+    """So it came to be before anything was sent: the client gets a plain answer instead."""
+
+    async def begin(self, send: Send, events: Sequence[Event], *, at_once: bool = False) -> bytes | None:
+        """Send the head as soon as the events allow it, or `at_once`; the first bytes of the body.
 
         None: not yet.
         """
@@ -34,11 +49,18 @@ class Form(Protocol):
         """The events as they go over the wire; empty for what this surface does not show."""
         ...
 
+    def cut(self) -> bytes:
+        """What is said last when the server stops before the job ended."""
+        ...
+
 
 class ServerSentEvents:
     """The native form: `id`, `event` and JSON `data` (WHATWG HTML, Server-sent events)."""
 
-    async def begin(self, send: Send, events: Sequence[Event]) -> bytes | None:
+    done = False
+    refused = False
+
+    async def begin(self, send: Send, events: Sequence[Event], *, at_once: bool = False) -> bytes | None:
         await start(send)
         return b"retry: 1000\n\n" + self.show(events)
 
@@ -49,6 +71,9 @@ class ServerSentEvents:
             )
             for event in events
         )
+
+    def cut(self) -> bytes:
+        return b""  # the client resumes the stream elsewhere, by its last id
 
 
 async def start(send: Send) -> None:
@@ -69,11 +94,8 @@ def compact(value: Any) -> str:
 
 async def serve(
     *, stream: JobStream, job_id: UUID, waiters: Waiters, form: Form, receive: Receive, send: Send
-) -> bool:
-    """Send the job's events until it ends, the client goes (False), or the server stops.
-
-    A stream that the server ends without a terminal event is taken up again elsewhere, by its last id.
-    """
+) -> Outcome:
+    """Send the job's events until it ends, the client goes, or the server stops."""
     gone = asyncio.ensure_future(until_gone(receive))
     begun = False
     try:
@@ -85,31 +107,33 @@ async def serve(
                 events = await stream.catch_up(look=look)
                 waiter.seen = stream.ordinal
                 if gone.done():
-                    return False
-                if not begun:
-                    head = await form.begin(send, events)
-                    begun = head is not None
-                    data = head or b""
-                else:
-                    data = form.show(events)
+                    return Outcome.GONE
+                data = form.show(events) if begun else await form.begin(send, events)
+                begun = begun or data is not None
+                if waiters.closing and begun and not (stream.ended or form.done):
+                    data = (data or b"") + form.cut()
                 if data:
                     await send({"type": "http.response.body", "body": data, "more_body": True})
-                if stream.ended or waiters.closing:
+                if stream.ended or form.done or waiters.closing:
                     break
                 if look and events:
                     await stream.want()  # a new attempt may begin, after Redis was emptied even
                 if not await waiter.woken(within_s=HEARTBEAT_S):
                     await stream.want()
-                    if begun:
-                        await send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+                    if not begun:
+                        await form.begin(send, (), at_once=True)
+                        begun = True
+                    await send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+        if not begun:
+            return Outcome.UNSENT
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return True
+        return Outcome.ENDED if stream.ended else Outcome.CUT
     except Exception:
         if not begun:
             raise
         # The head is sent: all that is left is to cut the answer off, and the client resumes it.
         log.exception("event=stream_failed")
-        return False
+        return Outcome.CUT
     finally:
         gone.cancel()
 
