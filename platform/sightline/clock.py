@@ -51,3 +51,10 @@ def parse(value: Any) -> datetime:
     """What a raw statement returns for a time column: a text on SQLite, an aware datetime on PostgreSQL."""
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def now() -> datetime:
+    """The database's time."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {after_sql()}", [after_param()])
+        return parse(cursor.fetchone()[0])

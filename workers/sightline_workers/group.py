@@ -11,15 +11,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import pynvml
 from django.conf import settings
 from django.db import Error, connection
 
 from sightline.fleet import groups
 from sightline.fleet.models import EngineState
 from sightline.processes.child import Child
+from sightline_workers import readings
 from sightline_workers.budget import Ledger
 from sightline_workers.engine_process import EngineProcess, Launch
 from sightline_workers.engines.contract import EngineError
@@ -90,7 +93,7 @@ class GroupSupervisor:
         self._worker_restarts: dict[str, tuple[float, int]] = {}
         self._state = EngineState.STARTING
         self._detail = ""
-        self._facts: dict[str, int | None] = {}
+        self._facts: dict[str, Any] = {}
         self._restarts = 0
         self._deaths: list[float] = []
         self._restart_at = 0.0
@@ -172,6 +175,7 @@ class GroupSupervisor:
             self._restart_at = now + pause
             self._set(EngineState.RESTARTING, why)
         self._ledger.open(None)
+        self._facts = {**self._facts, "readings": {}}
         self._engine.kill()
 
     def _watch(self, pid: int | None) -> None:
@@ -190,6 +194,7 @@ class GroupSupervisor:
             if self._engine.hung():
                 self._findings.put(("hung", pid))
                 return
+            self._read()
             time.sleep(settings.CANARY_EVERY_S)
 
     def _learn_capacity(self) -> None:
@@ -198,8 +203,22 @@ class GroupSupervisor:
         except EngineError as error:
             log.warning("event=capacity_unknown group=%s reason=%r", self._options.id, error.message)
             return
-        self._facts = {"kv_tokens": capacity.kv_tokens, "max_model_len": capacity.max_model_len}
+        self._facts = {
+            **self._facts,
+            "kv_tokens": capacity.kv_tokens,
+            "max_model_len": capacity.max_model_len,
+        }
         self._ledger.open(capacity.kv_tokens)
+
+    def _read(self) -> None:
+        try:
+            taken = readings.take(
+                client=self._engine.client, gpus=self._options.gpus, tokens_in_flight=self._ledger.held
+            )
+        except (EngineError, pynvml.NVMLError) as error:
+            log.warning("event=readings_missing group=%s reason=%r", self._options.id, str(error))
+            return
+        self._facts = {**self._facts, "readings": asdict(taken)}
 
     # --- what the database is told ----------------------------------------------------------------------------
 

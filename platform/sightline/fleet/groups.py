@@ -83,7 +83,9 @@ def somebody_tests_suspects(*, tag: str, but: str) -> bool:
     One group at a time: if a second one took them over while the first loads its model, one poisonous job could
     keep both down.
     """
-    others = Group.objects.filter(tag=tag, probation=True, drained_at=None, heartbeat_at__gt=After(-LOST_AFTER_S))
+    others = Group.objects.filter(
+        tag=tag, probation=True, drained_at=None, heartbeat_at__gt=After(-LOST_AFTER_S)
+    )
     return others.exclude(pk=but).exclude(state__in=(EngineState.FAILED, EngineState.STOPPED)).exists()
 
 

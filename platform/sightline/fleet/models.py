@@ -51,6 +51,9 @@ class Group(models.Model):
     max_model_len = models.PositiveIntegerField(null=True, blank=True)
     restarts = models.PositiveIntegerField(default=0)
     detail = models.CharField(max_length=300, blank=True, help_text="Why it is in this state")
+    readings = models.JSONField(
+        default=dict, help_text="What was last measured: the names in fleet/readings.py"
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
 
@@ -67,3 +70,18 @@ class Leader(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.holder}"
+
+
+class Minute(models.Model):
+    """One minute of a queue or of a group, for charts."""
+
+    at = models.DateTimeField(help_text="The minute's start")
+    subject = models.CharField(max_length=160, help_text="`queue:gui.default` or `group:gpu0@host`")
+    values = models.JSONField(help_text="The names in fleet/minutes.py")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject", "at"], name="minute_of_subject")]
+        indexes = [models.Index(fields=["at"], name="minute_at")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.at:%Y-%m-%d %H:%M}"

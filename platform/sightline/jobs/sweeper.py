@@ -6,11 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from django.db import Error, connection
 
-from sightline.fleet import groups, leader, queues
+from sightline import clock
+from sightline.fleet import groups, leader, minutes, queues
 from sightline.jobs.services import sweep
 from sightline.webhooks.services import sweep as webhooks
 
@@ -28,11 +31,13 @@ def run(stop: threading.Event) -> None:
     """Sweep every second while leading, until `stop` is set."""
     holder = f"{socket.gethostname()}:{os.getpid()}"
     retained = -RETENTION_EVERY_S
+    minute: datetime | None = None
     while not stop.is_set():
         began = time.monotonic()
         try:
             if leader.lead(name=NAME, holder=holder, lease_s=LEASE_S):
                 sweep_once()
+                minute = _step(partial(_minutes, minute)) or minute
                 # A full batch means that there is more: go on next second.
                 if began - retained >= RETENTION_EVERY_S and not _retain():
                     retained = began
@@ -57,6 +62,15 @@ def _retain() -> bool:
     """Delete what nobody keeps any longer; whether there is more of it."""
     full = _step(sweep.apply_retention) == sweep.BATCH
     return (_step(webhooks.apply_retention) == webhooks.BATCH) or full
+
+
+def _minutes(last: datetime | None) -> datetime:
+    """Write the minute that ended since the last look, by the database's clock; the time of this look."""
+    now = clock.now()
+    if last is None or now.replace(second=0, microsecond=0) > last.replace(second=0, microsecond=0):
+        minutes.record(now=now)
+        minutes.forget()
+    return now
 
 
 def _step(verb: Callable[[], T]) -> T | None:

@@ -16,6 +16,17 @@ from sightline.jobs.status import Status
 from sightline.redis_client import RedisAway
 from sightline.telemetry import depth, metrics
 
+# The engine's own metrics have more; Prometheus scrapes them beside ours.
+_READINGS = {
+    "tokens_in_flight": "Tokens granted to the requests aboard the engine.",
+    "running": "Requests that the engine works on.",
+    "waiting": "Requests in the engine's own queue.",
+    "kv_usage": "Share of the KV cache in use, 0 to 1.",
+    "preemptions": "Sequences pushed out for want of KV blocks since the engine's start.",
+    "generated_tokens": "Tokens generated since the engine's start.",
+    "gpu_load": "Share of time that the GPUs were busy, 0 to 1.",
+    "gpu_memory_bytes": "GPU memory in use.",
+}
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -82,6 +93,10 @@ def _fleet() -> Iterator[Metric]:
     tokens = GaugeMetricFamily(
         "sightline_kv_tokens", "KV cache capacity in tokens.", labels=["group", "tag", "gpu"]
     )
+    measured = {
+        name: GaugeMetricFamily(f"sightline_engine_{name}", text, labels=["group", "tag", "gpu"])
+        for name, text in _READINGS.items()
+    }
     for group in Group.objects.order_by("id"):
         where = [group.id, group.tag, ",".join(group.gpus)]
         for kind, count in group.seats.items():
@@ -91,7 +106,10 @@ def _fleet() -> Iterator[Metric]:
         restarts.add_metric(where, group.restarts)
         if group.kv_tokens is not None:
             tokens.add_metric(where, group.kv_tokens)
-    yield from (seats, states, restarts, tokens)
+        for name, family in measured.items():
+            if (value := group.readings.get(name)) is not None:
+                family.add_metric(where, value)
+    yield from (seats, states, restarts, tokens, *measured.values())
 
 
 def _counted() -> Iterator[Metric]:

@@ -75,11 +75,15 @@ class OpenAIEngine:
         lengths = [card["max_model_len"] for card in self._model_cards() if card.get("max_model_len")]
         if not lengths:
             raise classify.unexpected("/v1/models without max_model_len")
-        return Capacity(kv_tokens=vllm_metrics.kv_tokens(self._get("/metrics")), max_model_len=min(lengths))
+        return Capacity(kv_tokens=vllm_metrics.kv_tokens(self.metrics()), max_model_len=min(lengths))
 
     def progress(self) -> int:
         """Tokens that went through the model so far, prompts and answers. Raises `EngineError`."""
-        return int(vllm_metrics.total(self._get("/metrics"), "vllm:iteration_tokens_total_sum"))
+        return int(vllm_metrics.total(self.metrics(), "vllm:iteration_tokens_total_sum"))
+
+    def metrics(self) -> bytes:
+        """The engine's own metrics page, Prometheus' text. Raises `EngineError`."""
+        return self._get("/metrics")
 
     def canary(self, timeout_s: float) -> float:
         """Generate one token ahead of all that wait; seconds it took. Raises `EngineError`."""

@@ -255,3 +255,33 @@ queue_patch = operation(
     examples=[OpenApiExample("pause", {"paused": True}, request_only=True)],
     responses={(200, JSON): schemas.QueueState, **problems(400, 404, 415, 422)},
 )
+_GROUP = OpenApiParameter("group_id", str, OpenApiParameter.PATH, description="As listed: `gpu0@host`.")
+groups = operation(
+    operation_id="listGroups",
+    summary="The GPU groups (scope admin)",
+    tags=["queues"],
+    responses={(200, JSON): schemas.GroupList, **problems()},
+)
+group = operation(
+    operation_id="getGroup",
+    summary="One GPU group (scope admin)",
+    tags=["queues"],
+    parameters=[_GROUP],
+    responses={(200, JSON): schemas.GroupState, **problems(404)},
+)
+group_patch = operation(
+    operation_id="patchGroup",
+    summary="Drain a GPU group, or let it work again (scope admin)",
+    tags=["queues"],
+    parameters=[_GROUP],
+    request={
+        JSON: {
+            "type": "object",
+            "properties": {"drained": {"type": "boolean"}},
+            "required": ["drained"],
+            "additionalProperties": False,
+        }
+    },
+    examples=[OpenApiExample("drain", {"drained": True}, request_only=True)],
+    responses={(200, JSON): schemas.GroupState, **problems(400, 404, 415, 422)},
+)

@@ -179,6 +179,31 @@ class QueueState(Shown):
     rate_per_s: float | None = Field(description="Jobs that ended per second, lately.")
 
 
+class GroupState(Shown):
+    """A GPU group at this moment."""
+
+    id: str
+    object: Literal["group"]
+    model: str
+    gpus: list[str] = Field(description="GPU UUIDs; none on a CPU.")
+    state: Literal["starting", "live", "hung", "restarting", "failed", "stopped"]
+    intake: Literal["open", "probation", "closed"]
+    drained: bool
+    seats: dict[str, int]
+    kv_tokens: int | None
+    restarts: int
+    detail: str
+    readings: dict[str, float | None] = Field(description="What was last measured of engine and GPUs.")
+    heartbeat_at: datetime | None
+
+
+class GroupList(Shown):
+    """Every group."""
+
+    object: Literal["list"]
+    data: list[GroupState]
+
+
 class FieldProblem(Shown):
     """One field and what is wrong with it."""
 

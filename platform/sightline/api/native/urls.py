@@ -4,6 +4,7 @@ from django.urls import path
 
 from sightline.api.native.actions import CancelView, ExplainView, JobMediaView, RetryView
 from sightline.api.native.events import EventsView
+from sightline.api.native.groups import GroupsView, GroupView
 from sightline.api.native.jobs import JobsView, JobView
 from sightline.api.native.queues import QueueView
 from sightline.api.native.uploads import UploadsView
@@ -27,6 +28,8 @@ urlpatterns = [
     path("jobs/<str:public_id>/media/<int:index>", JobMediaView.as_view(), name="job-media"),
     path("uploads", UploadsView.as_view(), name="uploads"),
     path("queues/<str:kind>", QueueView.as_view(), name="queue"),
+    path("groups", GroupsView.as_view(), name="groups"),
+    path("groups/<str:group_id>", GroupView.as_view(), name="group"),
     path("webhook-endpoints", EndpointsView.as_view(), name="webhook-endpoints"),
     path("webhook-endpoints/<str:public_id>", EndpointView.as_view(), name="webhook-endpoint"),
     path("webhook-endpoints/<str:public_id>/secret", SecretView.as_view(), name="webhook-secret"),

@@ -1,0 +1,26 @@
+"""What a group's supervisor measures of its engine and its GPUs, every few seconds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readings:
+    """One look. What nobody can tell is None."""
+
+    running: int | None = None
+    """Requests that the engine decodes or prefills."""
+    waiting: int | None = None
+    """Requests in the engine's own queue; more than none for long means too many seats."""
+    kv_usage: float | None = None
+    """Share of the KV cache in use, 0 to 1."""
+    preemptions: int | None = None
+    """Sequences that were pushed out for want of KV blocks since the engine's start; should stay 0."""
+    generated_tokens: int | None = None
+    """Tokens generated since the engine's start."""
+    tokens_in_flight: int = 0
+    """Tokens granted to the requests aboard."""
+    gpu_load: float | None = None
+    """Mean share of time that the group's GPUs were busy, 0 to 1."""
+    gpu_memory_bytes: int | None = None
+    """Memory in use, over the group's GPUs."""
+    gpu_memory_total_bytes: int | None = None
