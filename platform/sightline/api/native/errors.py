@@ -71,6 +71,10 @@ def translate(exc: BaseException, request: HttpRequest | Request) -> Problem:
             return Problem(str(exc.detail), code="bad_request", status=exc.status_code)
         case DatabaseError() if "disk" in str(exc):
             return Unavailable("The database's disk is full or failing.", retry_after_s=30)
+        case OSError() if not isinstance(exc, FileNotFoundError):
+            # The disk of the images is full or gone, or their object store is; nothing was accepted.
+            log.error("event=storage_away path=%s", request.path, exc_info=exc)
+            return Unavailable("Images cannot be stored right now. Try again in a moment.", retry_after_s=30)
     problem = Problem(
         "An unexpected error happened; it was logged under this trace_id.", code="internal_error"
     )
