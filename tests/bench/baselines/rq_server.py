@@ -25,8 +25,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         job = Job.fetch(self.path.rpartition("/")[2], connection=_redis)
-        status = job.get_status(refresh=False)
-        self._answer(200, {"status": str(status), "result": job.return_value() if job.is_finished else None})
+        status = job.get_status(refresh=False).value
+        self._answer(200, {"status": status, "result": job.return_value() if job.is_finished else None})
 
     def _answer(self, status: int, value: object) -> None:
         text = json.dumps(value).encode()

@@ -16,6 +16,8 @@ _engine = http.client.HTTPConnection(ENGINE.hostname or "", ENGINE.port)
 class Handler(BaseHTTPRequestHandler):
     # HTTP/1.0: the connection ends with its request, else one idle client would hold the server.
     protocol_version = "HTTP/1.0"
+    # Nor may one that connected and said nothing.
+    timeout = 5
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

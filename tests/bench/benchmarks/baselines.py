@@ -67,7 +67,7 @@ def run(scale: Scale) -> Finding:
             less = 1 - own.quantile_ms(0.99) / base.quantile_ms(0.99)
             summary.append(
                 f"{profile}, {count} users: {ratio(own.per_s, base.per_s)} synchronous (aim {AIM[profile]}×),"
-                f" {ratio(own.per_s, systems['RQ'][120].per_s)} RQ, {own.per_s / bare.per_s:.0%} of bare (aim 85 %),"
+                f" {ratio(own.per_s, systems['RQ'][120].per_s)} RQ, {ratio(own.per_s, bare.per_s)} bare (aim 0.85×),"
                 f" p99 {-less:+.0%} (aim −67 %), {own.failures} failures"
             )
         plots += [_plot(profile, systems, what) for what in ("jobs/s", "p99 ms")]
@@ -124,15 +124,15 @@ async def _window(scale: Scale, crowd: list[load.User], name: str, count: int, s
     )
     round_s = count * each_s
     if scale.quick:
-        return await load.closed_loop(crowd, seconds=max(1.5, round_s / 4), warm_up_s=max(0.5, round_s / 4))
-    return await load.closed_loop(crowd, seconds=max(5.0, 0.8 * round_s), warm_up_s=max(1.5, round_s))
+        return await load.closed_loop(crowd, seconds=max(3.0, round_s / 3), warm_up_s=max(2.0, round_s / 3))
+    return await load.closed_loop(crowd, seconds=max(6.0, 0.8 * round_s), warm_up_s=max(3.0, round_s))
 
 
 async def _quiet(twin: Twin) -> None:
     """What the last window left in queues must not count in the next one."""
-    last, since = -1, 0.0
+    last = -1
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    began = since = loop.time()
     while loop.time() - began < 30 and loop.time() - since < 0.7:
         log = twin.requests()
         number = log[-1]["number"] if log else 0

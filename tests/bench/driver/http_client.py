@@ -88,7 +88,13 @@ class HttpClient:
             loop = asyncio.get_running_loop()
             _, self._connection = await loop.create_connection(_Connection, self._host, self._port)
         head = f"{method} {path} HTTP/1.1\r\n{self._common}{more}Content-Length: {len(body)}\r\n\r\n"
-        return await self._connection.send(head.encode() + body)
+        try:
+            return await self._connection.send(head.encode() + body)
+        except asyncio.CancelledError:
+            # A client that goes away hangs up: closed politely, a request in flight would still be sent to its end.
+            if self._connection.transport is not None:
+                self._connection.transport.abort()
+            raise
 
     def close(self) -> None:
         if self._connection is not None and self._connection.transport is not None:

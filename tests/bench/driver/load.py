@@ -56,13 +56,16 @@ async def closed_loop(
 ) -> Samples:
     """Every user sends its next job when the last one ended. Counts what ends inside the window.
 
+    The users start one after the other over the first half of the warm-up: started at once they would stay in
+    step, and a window would count whole batches.
     `on_window` is called when the window opens and again when it closes.
     """
     opens = time.monotonic() + warm_up_s
     closes = opens + seconds
     samples = Samples(seconds=seconds)
 
-    async def run(user: User) -> None:
+    async def run(user: User, place: float) -> None:
+        await asyncio.sleep(place * warm_up_s / 2)
         while (began := time.monotonic()) < closes:
             well = await _attempt(user)
             ended = time.monotonic()
@@ -74,7 +77,7 @@ async def closed_loop(
             if not well:
                 await asyncio.sleep(0.01)
 
-    tasks = [asyncio.create_task(run(user)) for user in users]
+    tasks = [asyncio.create_task(run(user, number / len(users))) for number, user in enumerate(users)]
     await asyncio.sleep(max(0.0, opens - time.monotonic()))
     if on_window is not None:
         on_window()
