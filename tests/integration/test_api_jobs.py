@@ -559,7 +559,14 @@ def test_the_document_is_valid_and_every_path_answers(api: Api) -> None:
     job = api.submit()["id"]
     for path, operations in document["paths"].items():
         for method in operations:
-            here = path.format(public_id=job, index=0, kind="ocr")
+            here = path.format(
+                public_id=job,
+                index=0,
+                kind="ocr",
+                model="default",
+                group_id="gpu0@host",
+                completion_id="chatcmpl-" + job[4:],
+            )
             status = getattr(api.client, method)(here).status_code
             declared = {int(code) for code in operations[method]["responses"]}
             assert status in declared, (method, here, status)
