@@ -24,7 +24,7 @@ MEMORY = 0.9
 FIRST = 3
 """Level of ocr at which the other tasks begin: they need a tower that can read."""
 
-SHARES: dict[Task, float] = {"ocr": 0.32, "gui": 0.31, "sign": 0.14, "look": 0.15, "talk": 0.03, "echo": 0.05}
+SHARES: dict[Task, float] = {"ocr": 0.32, "gui": 0.34, "sign": 0.10, "look": 0.15, "talk": 0.03, "echo": 0.06}
 """How often each task comes once all have begun."""
 
 

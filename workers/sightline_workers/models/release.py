@@ -16,7 +16,14 @@ from .evaluate import measure
 from .lessons import TASKS, Task
 from .training import Training
 
-ALWAYS: tuple[tuple[Task, int], ...] = (("ocr", 5), ("ocr", pages.EASY), ("gui", 2))
+ALWAYS: tuple[tuple[Task, int], ...] = (
+    ("ocr", 4),
+    ("ocr", 5),
+    ("ocr", 6),
+    ("ocr", pages.EASY),
+    ("gui", 1),
+    ("sign", 5),
+)
 """Levels that are measured if training came so far, beside the last one of each task."""
 
 

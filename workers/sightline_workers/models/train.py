@@ -29,7 +29,14 @@ SIZES = {"ocr": 32, "gui": 24, "sign": 32, "look": 24, "talk": 32, "echo": 64}
 
 
 def run(
-    training: Training, folder: Path, *, until: float, steps: int | None, anneal: bool, every: float
+    training: Training,
+    folder: Path,
+    *,
+    until: float,
+    steps: int | None,
+    anneal: bool,
+    every: float,
+    highest: float,
 ) -> None:
     """Train until time `until` (seconds since the epoch), for `steps` steps, or until a signal; save now and then.
 
@@ -49,7 +56,7 @@ def run(
     bar = tqdm(total=steps, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr)
     log = (folder / "log.jsonl").open("a")
     while not stop and time.time() < until and (steps is None or training.step - first < steps):
-        rate = RATE * min(1.0, (training.step + 1) / WARM)
+        rate = highest * min(1.0, (training.step + 1) / WARM)
         if anneal:
             rate *= max(0.05, 1 - (time.time() - start) / (until - start))
         task, level = training.curriculum.choose(training.step)
@@ -89,6 +96,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=checkpoint.TRAINING, help="state, log and plot")
     parser.add_argument("--minutes", type=float, default=100, help="stop after this long")
     parser.add_argument("--steps", type=int, help="stop after this many steps")
+    parser.add_argument("--rate", type=float, default=RATE, help="learning rate")
     parser.add_argument("--anneal", action="store_true", help="lower the learning rate on the way to the end")
     parser.add_argument("--save-every", type=float, default=120, help="seconds between two saved states")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
@@ -105,7 +113,13 @@ def main() -> None:
         training.load(given.folder / "state.pt")
     until = time.time() + 60 * given.minutes
     ended = run(
-        training, given.folder, until=until, steps=given.steps, anneal=given.anneal, every=given.save_every
+        training,
+        given.folder,
+        until=until,
+        steps=given.steps,
+        anneal=given.anneal,
+        every=given.save_every,
+        highest=given.rate,
     )
     if ended and given.release:
         hardware = torch.cuda.get_device_name() if given.device == "cuda" else f"{given.threads} CPU core"

@@ -20,11 +20,14 @@ RATE = 6e-4
 WARM = 200
 """Steps until the learning rate is reached."""
 
-AVERAGE = 0.998
+AVERAGE = 0.996
 """How much of the averaged weights, which are the ones exported, survives a step."""
 
 LESSON = 0.5
 """Weight of the patches' and the pointer's losses beside the answers' loss."""
+
+CHOICE = 8.0
+"""Weight of the first digit of x and of y, and of a chat answer's first token, against other tokens."""
 
 POINTING = 1
 """The text layer after which the pointer looks; the layers above it turn what was found into words and digits."""
@@ -109,7 +112,11 @@ class Training:
                 lesson = lesson + pointed
             scores = self.model.lm_head(hidden[:, :-1][wanted])
         target = ids[:, 1:][wanted]
-        loss = functional.cross_entropy(scores.float(), target)
+        weight = torch.ones(wanted.shape, device=self.device)
+        if batch.asks is not None:
+            # The tokens in which the choice shows; all the others of such an answer can be told without it.
+            weight.scatter_(1, torch.from_numpy(batch.asks).to(self.device), CHOICE)
+        loss = (functional.cross_entropy(scores.float(), target, reduction="none") * weight[wanted]).mean()
         self.optimizer.zero_grad(set_to_none=True)
         (loss + LESSON * lesson).backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)

@@ -41,8 +41,8 @@ EVERY: tuple[fonts.Face, ...] = ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaV
 
 LEVELS = (
     WindowLevel(buttons=(1, 1), titled=False, coloured=False),
-    WindowLevel(buttons=(2, 4)),
-    WindowLevel(buttons=(1, 4)),
+    WindowLevel(buttons=(2, 2)),
+    WindowLevel(buttons=(3, 4)),
     WindowLevel(buttons=(2, 4), freedom=4),
     WindowLevel(buttons=(2, 4), freedom=10),
     WindowLevel(buttons=(2, 4), freedom=20, missing=0.1),

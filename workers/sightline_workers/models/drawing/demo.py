@@ -29,17 +29,15 @@ def demo_images() -> dict[str, DemoImage]:
     receipt = draw_page(["Coffee 3.20", "Bread 4.75", "Total 7.95"], PageStyle())
     window = draw_window(
         [
-            Button(label="Open", at=(32, 64)),
-            Button(label="Save", at=(192, 64), colour="green"),
-            Button(label="Print", at=(32, 128)),
-            Button(label="Close", at=(192, 128), colour="red"),
+            Button(label="Save", at=(32, 64), colour="green"),
+            Button(label="Close", at=(192, 64), colour="red"),
         ],
         WindowStyle(title="Editor", title_at=(16, 0)),
     )
     sign = draw_page(["Gate B12"], PageStyle(ink="white", paper="blue", left=16, top=32))
-    save = next(element for element in window.elements if element.label == "Save")
+    close = next(element for element in window.elements if element.label == "Close")
     return {
         "ocr": DemoImage(image=receipt.image, prompt="", text=receipt.text),
-        "gui": DemoImage(image=window.image, prompt="Click Save", text="Save", box=save.box),
+        "gui": DemoImage(image=window.image, prompt="Click Close", text="Close", box=close.box),
         "chat": DemoImage(image=sign.image, prompt="What does it say?", text="Gate B12"),
     }
