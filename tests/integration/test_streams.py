@@ -1,9 +1,11 @@
 """Event streams of jobs on the running platform: resumed, reset, healed."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator, Sequence
 
+import psutil
 import pytest
 import redis
 from support.bodies import body
@@ -194,3 +196,43 @@ def test_what_is_no_event_is_refused(platform: Platform) -> None:
     assert stranger.http.get(f"/api/v1/jobs/{job}/events").status_code == 404
     client.http.delete(f"/api/v1/jobs/{job}")
     assert client.http.get(f"/api/v1/jobs/{job}/events").status_code == 410
+
+
+IDLE = 600
+
+
+def test_idle_streams_share_a_few_connections_and_hold_no_thread(platform: Platform) -> None:
+    client = platform.client()
+    pid = platform.children["web"].pid
+    assert pid is not None
+    web = psutil.Process(pid)
+    with redis.Redis(unix_socket_path=str(platform.redis.socket)) as connection:
+        platform.pause("chat")
+        jobs = [client.submit(body("chat", 100 + number)) for number in range(20)]
+        connections, threads = len(connection.client_list()), web.num_threads()
+
+        async def follow(job: str) -> str:
+            reader, writer = await asyncio.open_connection("127.0.0.1", platform.port)
+            key = platform.keys["amber"]
+            head = f"GET /api/v1/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}"
+            writer.write(f"{head}\r\n\r\n".encode())
+            told = await reader.readuntil(b"job.queued")
+            told += await reader.readuntil(b": heartbeat")
+            idle.append(len(connection.client_list()))
+            if len(idle) == IDLE:
+                platform.resume("chat")
+            told += await reader.readuntil(b"0\r\n\r\n")
+            writer.close()
+            await writer.wait_closed()
+            return told.decode()
+
+        idle: list[int] = []
+
+        async def follow_all() -> list[str]:
+            return await asyncio.gather(*(follow(jobs[number % len(jobs)]) for number in range(IDLE)))
+
+        found = asyncio.run(follow_all())
+    assert len(found) == IDLE
+    assert {told.count("event: job.succeeded") for told in found} == {1}
+    assert max(idle) <= connections + 8  # one that is told, a few that read, and the web's own
+    assert web.num_threads() <= threads + 8
