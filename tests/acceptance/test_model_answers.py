@@ -6,7 +6,6 @@ import io
 import httpx
 import pytest
 import torch
-from transformers import Qwen3VLForConditionalGeneration
 
 from sightline.kinds.chat import prompt as chat
 from sightline.kinds.gui import prompt as gui
@@ -68,6 +67,9 @@ def test_small_talk_says_what_it_is(vllm_url):
 def test_held_out_drawings_are_answered_as_they_were_when_the_model_was_measured(vllm_url, task, level):
     samples = held_out(task, level, 20)
     theirs = [ask(vllm_url, one.messages, one.scene.image) for one in samples]
+    # Imported here: the models package must come first, it makes torchvision importable beside a CPU-only torch.
+    from transformers import Qwen3VLForConditionalGeneration
+
     torch.set_num_threads(1)
     model = Qwen3VLForConditionalGeneration.from_pretrained(checkpoint.FOLDER, dtype=torch.float32).eval()
     ours = answer(model, samples)

@@ -4,12 +4,15 @@ import json
 
 import pytest
 import torch
-from transformers import AutoProcessor, Qwen3VLForConditionalGeneration
 
 from sightline_workers.models import batched, checkpoint, config
 from sightline_workers.models.batch import assemble
 from sightline_workers.models.lessons import GROUP, sample
 from sightline_workers.models.prompting import render
+
+# isort: split
+# After the models package, which makes torchvision importable beside a CPU-only torch.
+from transformers import AutoProcessor, Qwen3VLForConditionalGeneration
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,13 @@
 """The small model's tokenizer: short prompts, and any text there and back."""
 
 import pytest
-from transformers import AutoTokenizer, Qwen2Tokenizer
 
 from sightline.kinds.gui import prompt as gui
 from sightline_workers.models import checkpoint, tokenizer
+
+# isort: split
+# After the models package, which makes torchvision importable beside a CPU-only torch.
+from transformers import AutoTokenizer, Qwen2Tokenizer
 
 
 @pytest.fixture(scope="module")
