@@ -11,7 +11,7 @@ from .scoring import Score
 
 TITLES: dict[Task, str] = {
     "ocr": "ocr, `text`: a page read as a whole",
-    "gui": "gui, `computer_use` and `mobile_use`: click the named button",
+    "gui": "gui, `computer_use`: click the named button",
     "sign": "chat: what does the page say?",
     "look": "chat: how many buttons, what colour, is there a …?",
     "talk": "chat without a picture",
