@@ -52,9 +52,11 @@ def test_each_vllm_has_a_gpu_of_its_own_and_a_group(compose: dict[str, Any], ser
     assert devices[0]["device_ids"] == [number]
     group = compose["services"][f"group-{number}"]
     assert f"--engine-url=http://{service}:8000" in group["command"]
-    assert group["environment"] | {
-        f"SIGHTLINE_SEATS_{kind.upper()}": str(seats) for kind, seats in ON_GPU.items()
-    } == group["environment"]
+    assert (
+        group["environment"]
+        | {f"SIGHTLINE_SEATS_{kind.upper()}": str(seats) for kind, seats in ON_GPU.items()}
+        == group["environment"]
+    )
 
 
 def test_every_service_of_the_platform_runs_a_command_that_exists(compose: dict[str, Any]) -> None:
