@@ -36,8 +36,10 @@ WEATHER: list[Any] = [
 
 
 @pytest.fixture(scope="module")
-def _running() -> Iterator[Platform]:
-    with Platform(groups=1, env={"SIGHTLINE_ALLOWED_NETWORKS": "127.0.0.0/8"}) as platform:
+def _running(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Platform]:
+    postgres = request.getfixturevalue("postgres_server") if database_kind == "postgres" else None
+    allowed = {"SIGHTLINE_ALLOWED_NETWORKS": "127.0.0.0/8"}
+    with Platform(groups=1, postgres=postgres, env=allowed) as platform:
         platform._start("cpu", "cpu")
         yield platform
 

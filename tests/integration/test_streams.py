@@ -14,12 +14,16 @@ from support.platform import Platform
 from support.sse import Event, reading
 from support.waiting import until
 
+from sightline import ids
+from sightline.events.live import stream_key
+
 GROUP = "gpu0"
 
 
 @pytest.fixture(scope="module")
-def _running() -> Iterator[Platform]:
-    with Platform(groups=1) as platform:
+def _running(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Platform]:
+    postgres = request.getfixturevalue("postgres_server") if database_kind == "postgres" else None
+    with Platform(groups=1, postgres=postgres) as platform:
         yield platform
 
 
@@ -170,7 +174,7 @@ def test_a_worker_that_was_fenced_off_is_not_heard(platform: Platform) -> None:
     with reading(client.http, job) as stream:
         before = stream.until("output.delta", 2)
         platform.twin(GROUP).faults(hang=True)
-        stale = f"sightline:live:{platform.key_of(job)}:1"
+        stale = stream_key(ids.decode(ids.JOB, job), 1)
         with redis.Redis(unix_socket_path=str(platform.redis.socket)) as connection:
             pid = platform.pid(GROUP, "chat")
             assert pid is not None

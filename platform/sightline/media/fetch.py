@@ -79,7 +79,9 @@ def _get(
     )
     with (
         httpcore.ConnectionPool(
-            ssl_context=tls.client_context(), network_backend=PinnedBackend(policy, deadline), max_connections=1
+            ssl_context=tls.client_context(),
+            network_backend=PinnedBackend(policy, deadline),
+            max_connections=1,
         ) as pool,
         pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
     ):
@@ -104,5 +106,3 @@ def _collect(chunks: Iterator[bytes], announced: str, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             raise refusal
     return bytes(body)
-
-

@@ -125,7 +125,8 @@ weights answer rightly: judge pointing by the rows above, not by the demo.
 ## What it cannot do
 Anything else: phones (`mobile_use`), more than two buttons reliably, text at places off the grid, other fonts or
 sizes, saying that a button is missing, photographs, handwriting, other alphabets, paragraphs, tables, `markdown`,
-`html`, `boxes` and `kie` output, menus and text fields, several pictures at once, video, questions other than "What does it say?", "How many
+`html`, `boxes` and `kie` output, menus and text fields, several pictures at once, video, questions other than
+"What does it say?", "How many
 buttons are there?", "What colour is the button X?", "Is there a button X?" and a little small talk. It answers those
 too, and wrongly. Confident tone means nothing.
 
