@@ -15,7 +15,6 @@ from django.db import Error, connection
 
 from sightline.jobs import wakeups
 from sightline.jobs.claims import Claim, Claimant, Failure, Result
-from sightline.jobs.services.claim import claim as claim_next
 from sightline.jobs.services.fail import fail
 from sightline.jobs.services.finish import finish
 from sightline.jobs.status import AttemptOutcome, Status
@@ -28,18 +27,19 @@ from sightline.media import services as media
 from sightline.telemetry import lifecycle
 from sightline_workers import leases as lease_reasons
 from sightline_workers.budget import Budget, estimate
+from sightline_workers.claiming import claim_next, time_limit
 from sightline_workers.engines import contract
 from sightline_workers.engines.contract import Abort, Aborted, Completion, Engine, EngineError, EngineRequest
 from sightline_workers.leases import Leases
 from sightline_workers.live import Live, LiveText
 from sightline_workers.membership import Membership
 from sightline_workers.messages import render
+from sightline_workers.patience import patiently
 from sightline_workers.priority import priority
 
 log = logging.getLogger(__name__)
 
 _PACKAGES = ("sightline", "sightline_workers")
-_WRITE_RETRY_S = 0.5
 
 
 @dataclass(kw_only=True)
@@ -95,23 +95,16 @@ class Runner:
 
     def run_next(self, *, queue: str, celery_task_id: str) -> dict[str, str] | None:
         """Claim the next job of the queue and bring it to an end; None when there was nothing to claim."""
-        try:
-            claim = claim_next(queue=queue, claimant=self._claimant, celery_task_id=celery_task_id)
-        except Error as error:
-            # If the claim was made and only its answer lost, its lease lapses: nobody renews it.
-            log.warning("event=claim_failed queue=%s reason=%r", queue, str(error))
-            connection.close()
-            return None
+        claim = claim_next(queue=queue, claimant=self._claimant, celery_task_id=celery_task_id)
         if claim is None:
             return None
-        limit_s, at_limit = settings.ATTEMPT_TIMEOUT_S, lease_reasons.TIMEOUT
-        if claim.deadline_in_s is not None and claim.deadline_in_s < limit_s:
-            limit_s, at_limit = claim.deadline_in_s, lease_reasons.DEADLINE
+        limit_s, at_limit = time_limit(claim)
         with (
             self._live.following(claim) as text,
             self._leases.holding(claim, limit_s=limit_s, reason_at_limit=at_limit) as abort,
         ):
-            status = self._end(claim, self._perform(claim, abort, limit_s, at_limit, text))
+            ending = self._perform(claim, abort, limit_s, at_limit, text)
+            status = patiently(lambda: _write(claim, ending), job=claim.public_id) if ending else None
         if claim.suspect:
             # Suspects run one at a time: the wake-ups of the others were spent while this one ran.
             wakeups.publish(queue=queue)
@@ -233,31 +226,16 @@ class Runner:
             return error.code == "engine_unavailable"
         return False
 
-    def _end(self, claim: Claim, ending: Result | Failure | None) -> Status | None:
-        """Write the ending, patiently: a database that is away a moment must not cost a finished result."""
-        if ending is None:
-            return None
-        deadline = time.monotonic() + settings.LEASE_S * 4
-        while True:
-            try:
-                return self._write(claim, ending)
-            except Error as error:
-                # The fence makes the repetition safe: if the commit had succeeded, it is refused.
-                log.warning("event=finish_retried job=%s reason=%r", claim.public_id, str(error))
-                connection.close()
-                if time.monotonic() > deadline:
-                    return None
-                time.sleep(_WRITE_RETRY_S)
 
-    def _write(self, claim: Claim, ending: Result | Failure) -> Status | None:
-        if isinstance(ending, Failure):
-            status = fail(claim=claim, failure=ending)
-        else:
-            written = finish(claim=claim, result=ending)
-            status = (Status.SUCCEEDED if ending.complete else Status.INCOMPLETE) if written else None
-        if status is None:
-            lifecycle.fenced_off(claim)
-        return status
+def _write(claim: Claim, ending: Result | Failure) -> Status | None:
+    if isinstance(ending, Failure):
+        status = fail(claim=claim, failure=ending)
+    else:
+        written = finish(claim=claim, result=ending)
+        status = (Status.SUCCEEDED if ending.complete else Status.INCOMPLETE) if written else None
+    if status is None:
+        lifecycle.fenced_off(claim)
+    return status
 
 
 def _salt(claim: Claim) -> str:

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from sightline.errors import Problem
 from sightline.jobs.claims import Claim, Claimant, Failure
-from sightline.jobs.services.claim import claim as claim_next
 from sightline.jobs.services.fail import fail
 from sightline.jobs.services.prepared import prepared
 from sightline.jobs.status import AttemptOutcome, Status
@@ -24,6 +23,7 @@ from sightline.net import addresses
 from sightline.telemetry import lifecycle
 from sightline.tenants.models import Tenant
 from sightline_workers import leases as lease_reasons
+from sightline_workers.claiming import claim_next, time_limit
 from sightline_workers.engines.contract import Abort, Aborted
 from sightline_workers.leases import Leases
 from sightline_workers.patience import patiently
@@ -56,18 +56,10 @@ class Preparer:
 
     def run_next(self, *, queue: str, celery_task_id: str) -> dict[str, str] | None:
         """Claim the next job of the queue and prepare it; None when there was nothing to claim."""
-        try:
-            claim = claim_next(queue=queue, claimant=self._claimant, celery_task_id=celery_task_id)
-        except Error as error:
-            # If the claim was made and only its answer lost, its lease lapses: nobody renews it.
-            log.warning("event=claim_failed queue=%s reason=%r", queue, str(error))
-            connection.close()
-            return None
+        claim = claim_next(queue=queue, claimant=self._claimant, celery_task_id=celery_task_id)
         if claim is None:
             return None
-        limit_s, at_limit = settings.ATTEMPT_TIMEOUT_S, lease_reasons.TIMEOUT
-        if claim.deadline_in_s is not None and claim.deadline_in_s < limit_s:
-            limit_s, at_limit = claim.deadline_in_s, lease_reasons.DEADLINE
+        limit_s, at_limit = time_limit(claim)
         with self._leases.holding(claim, limit_s=limit_s, reason_at_limit=at_limit) as abort:
             ending = _prepare(claim, abort, limit_s, at_limit)
             status = patiently(lambda: _write(claim, ending), job=claim.public_id) if ending else None
