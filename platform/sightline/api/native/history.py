@@ -20,10 +20,11 @@ _BATCH = 500
 def read(job_id: UUID, since: int) -> History:
     """The transitions from ordinal `since` on, and from the beginning of the job's current life on."""
     try:
+        # The job after its history: an end that comes in between must not be told without its output.
+        rows = list(JobEvent.objects.filter(job_id=job_id).order_by("id"))
         job = Job.objects.filter(pk=job_id).first()
         if job is None or job.erased_at is not None:
             return History(transitions=(), exists=False)
-        rows = list(JobEvent.objects.filter(job_id=job_id).order_by("id"))
         # A retry begins a new life: the stream ends at *its* terminal transition.
         life = max((n for n, row in enumerate(rows, start=1) if row.type == "job.queued"), default=1)
         first = max(since, life)
