@@ -56,6 +56,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # A test about one database belongs to the run on that database: in the other it is left out, not skipped.
+    foreign = [item for item in items for mark in item.iter_markers("only_on") if mark.args[0] != DATABASE]
+    items[:] = [item for item in items if item not in foreign]
+    config.hook.pytest_deselected(items=foreign)
     if POSTGRES is not None and not POSTGRES.available():
         for item in items:
             item.add_marker(pytest.mark.skip(reason=_NEED))
@@ -107,7 +111,7 @@ def database_kind() -> str:
 def postgres_server() -> PostgreSQLServer:
     """The PostgreSQL server of this run; only with `--database=postgres`."""
     if POSTGRES is None:
-        pytest.skip("needs --database=postgres")
+        raise RuntimeError("mark the test only_on('postgres'): this run has no such server")
     return POSTGRES
 
 

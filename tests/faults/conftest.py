@@ -13,19 +13,6 @@ POISON = 0xBAD
 """The number of the picture that kills the engines of the shared platform (`bodies.body`)."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "only_on(database): a fault that only this database can have")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, rather than skip, the faults of the other database."""
-    database = config.getoption("database")
-    foreign = {item for item in items for mark in item.iter_markers("only_on") if mark.args[0] != database}
-    if foreign:
-        config.hook.pytest_deselected(items=list(foreign))
-        items[:] = [item for item in items if item not in foreign]
-
-
 @pytest.fixture(scope="session")
 def _shared(request: pytest.FixtureRequest) -> Iterator[Platform]:
     postgres: PostgreSQLServer | None = None

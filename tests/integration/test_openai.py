@@ -287,7 +287,7 @@ def test_the_recipes_run_as_they_stand(platform: Platform, tmp_path: Path) -> No
     (data / "demo").mkdir(parents=True)
     (data / "api-key").write_text(platform.keys[TENANTS[0]] + "\n")
     (data / "demo" / "ocr.png").write_bytes(picture(5))
-    page = (ROOT / "docs" / "recipes.md").read_text()
+    page = (ROOT / "platform" / "sightline" / "api" / "recipes.md").read_text()
     blocks = re.findall(r"```(python|bash)\n(.*?)```", page, re.DOTALL)
     assert len(blocks) == 3
     for language, code in blocks:

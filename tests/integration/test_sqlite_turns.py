@@ -10,13 +10,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from sightline.database.sqlite3 import base
 from sightline.tenants.models import Tenant
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _only_sqlite(database_kind: str) -> None:
-    if database_kind != "sqlite":
-        pytest.skip("needs SQLite: PostgreSQL has row locks")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqlite")]
 
 
 def write(name: str) -> None:
