@@ -7,9 +7,8 @@ import httpx
 
 from sightline.errors import Problem
 from sightline.media.refusal import MediaRefused, MediaTooLarge
-from sightline.net import tls
 from sightline.net.addresses import STRICT, AddressPolicy
-from sightline.net.pinned import Deadline, PinnedBackend
+from sightline.net.pinned import Deadline, connections
 
 MAX_REDIRECTS = 3
 TIMEOUT_S = 20.0
@@ -78,11 +77,7 @@ def _get(
         scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
     )
     with (
-        httpcore.ConnectionPool(
-            ssl_context=tls.client_context(),
-            network_backend=PinnedBackend(policy, deadline),
-            max_connections=1,
-        ) as pool,
+        connections(policy=policy, deadline=deadline) as pool,
         pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
     ):
         answer = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers}

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpcore
 
+from sightline.net import tls
 from sightline.net.addresses import AddressPolicy
 
 
@@ -63,6 +64,13 @@ class PinnedBackend(httpcore.NetworkBackend):
 
     def sleep(self, seconds: float) -> None:
         self._network.sleep(seconds)
+
+
+def connections(*, policy: AddressPolicy, deadline: Deadline) -> httpcore.ConnectionPool:
+    """A pool for one exchange with an address that somebody else named."""
+    return httpcore.ConnectionPool(
+        ssl_context=tls.client_context(), network_backend=PinnedBackend(policy, deadline), max_connections=1
+    )
 
 
 class _TimedStream(httpcore.NetworkStream):

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import httpcore
 
 from sightline.errors import Problem
-from sightline.net import tls
 from sightline.net.addresses import AddressPolicy
-from sightline.net.pinned import Deadline, PinnedBackend
+from sightline.net.pinned import Deadline, connections
 from sightline.net.urls import check_url
 
 TIMEOUT_S = 15.0
@@ -56,11 +55,7 @@ def post(
             scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
         )
         with (
-            httpcore.ConnectionPool(
-                ssl_context=tls.client_context(),
-                network_backend=PinnedBackend(policy, deadline),
-                max_connections=1,
-            ) as pool,
+            connections(policy=policy, deadline=deadline) as pool,
             pool.stream(
                 "POST",
                 address,
