@@ -1,0 +1,40 @@
+"""The OpenAPI document, held against the API."""
+
+import json
+
+import pytest
+from django.test import Client
+from support.api import Api
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
+
+
+def test_the_document_is_valid_and_every_path_answers(api: Api) -> None:
+    from openapi_spec_validator import validate
+
+    answer = Client().get("/api/v1/openapi.json")
+    document = json.loads(answer.content)
+    validate(document)
+    assert document["openapi"] == "3.1.0"
+    job = api.submit()["id"]
+    for path, operations in document["paths"].items():
+        for method in operations:
+            here = path.format(
+                public_id=job,
+                index=0,
+                kind="ocr",
+                model="default",
+                group_id="gpu0@host",
+                completion_id="chatcmpl-" + job[4:],
+            )
+            status = getattr(api.client, method)(here).status_code
+            declared = {int(code) for code in operations[method]["responses"]}
+            assert status in declared, (method, here, status)
+
+
+def test_the_page_of_the_document_names_no_other_host() -> None:
+    page = Client().get("/api/v1/docs")
+    assert page.status_code == 200
+    assert b"http" not in page.content.replace(b"http-equiv", b"")
+    assert "script-src 'self'" in page["Content-Security-Policy"]
+    assert Client().get("/api/v1/docs.js").status_code == 200
