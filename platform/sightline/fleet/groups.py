@@ -7,6 +7,7 @@ from sightline.celery import probation_queue
 from sightline.clock import After
 from sightline.errors import NotFound
 from sightline.fleet.models import EngineState, Group, Intake
+from sightline.fleet.seats import effective
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
 
@@ -18,16 +19,19 @@ LOST_AFTER_S = 15.0
 def register(
     *, name: str, host: str, tag: str, gpus: Sequence[str], engine_url: str, seats: Mapping[str, int]
 ) -> Group:
-    """Announce a group that starts. What an operator drained stays drained over restarts."""
+    """Announce a group that starts. What an operator drained or changed stays so over restarts."""
+    group_id = f"{name}@{host}"
+    changed = Group.objects.filter(pk=group_id).values_list("seats_changed", flat=True).first()
     group, _ = Group.objects.update_or_create(
-        id=f"{name}@{host}",
+        id=group_id,
         defaults={
             "name": name,
             "host": host,
             "tag": tag,
             "gpus": list(gpus),
             "engine_url": engine_url,
-            "seats": dict(seats),
+            "seats": effective(started_with=seats, changed=changed or {}),
+            "seats_started_with": dict(seats),
             "state": EngineState.STARTING,
             "intake": Intake.CLOSED,
             "probation": False,

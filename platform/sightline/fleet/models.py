@@ -46,7 +46,13 @@ class Group(models.Model):
     probation = models.BooleanField(
         default=False, help_text="Its engine died with jobs aboard: suspects first"
     )
-    seats = models.JSONField(default=dict, help_text="Seats by kind")
+    seats = models.JSONField(default=dict, help_text="Seats by kind, as they are now")
+    seats_started_with = models.JSONField(
+        default=dict, help_text="Seats by kind that its engine was started for"
+    )
+    seats_changed = models.JSONField(
+        default=dict, blank=True, help_text="What an operator changed of them, by kind; survives restarts"
+    )
     kv_tokens = models.PositiveBigIntegerField(null=True, blank=True, help_text="KV cache capacity in tokens")
     max_model_len = models.PositiveIntegerField(null=True, blank=True)
     restarts = models.PositiveIntegerField(default=0)

@@ -5,6 +5,7 @@ Called by the services after their transaction, so that nothing is told that did
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sightline.jobs.claims import LEASE_LAPSED, Claim, Failure
@@ -122,3 +123,8 @@ def expired(job: Job) -> None:
 def topped_up(*, queue: str, count: int) -> None:
     log.info("event=topped_up queue=%s count=%d", queue, count)
     metrics.count("sightline_wakeups_topped_up_total", count, queue=queue)
+
+
+def seats_changed(*, group: str, seats: Mapping[str, int], actor: str) -> None:
+    shown = ",".join(f"{kind}:{count}" for kind, count in seats.items())
+    log.info("event=seats_changed group=%s seats=%s actor=%s", group, shown, actor)
