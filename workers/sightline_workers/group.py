@@ -53,7 +53,7 @@ class GroupOptions:
     gpus: tuple[str, ...]
     """GPU UUIDs; empty on the CPU."""
     seats: Mapping[str, int]
-    """Seats by kind."""
+    """Seats by kind that the engine is started for; an operator may share them out anew while it runs."""
     folder: Path
     """Where its children's records and its socket lie."""
 
@@ -263,6 +263,7 @@ class GroupSupervisor:
             kind=kind,
             tag=options.tag,
             seats=options.seats[kind],
+            most_seats=sum(options.seats.values()),
             engine_url=launch.base_url,
             served_model=launch.served_model,
             max_concurrency=sum(options.seats.values()) + 1,
@@ -270,11 +271,12 @@ class GroupSupervisor:
             budget_socket=str(self._ledger.path),
         )
         node = f"{kind}-{options.name}@{options.host}"
-        # It starts on a queue that nobody fills, and consumes what its group's intake allows (`intake.py`).
+        # It starts on a queue that nobody fills, and consumes what its group's row allows (`intake.py`). It has
+        # threads for all the seats that it may ever be given; they start when they are needed.
         argv = [
             *(sys.executable, "-m", "celery", "--quiet", "-A", "sightline_workers.tasks", "worker"),
             *("--hostname", node, "--queues", f"idle.{node}", "--pool", "threads"),
-            *("--concurrency", str(options.seats[kind]), "--task-events"),
+            *("--concurrency", str(member.most_seats), "--task-events"),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
         ]
         env = {

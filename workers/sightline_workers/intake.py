@@ -1,4 +1,4 @@
-"""A worker follows its group's row: which queue it consumes depends on the group's intake.
+"""A worker follows its group's row: which queue it consumes and how many seats it has.
 
 The claim is what keeps a closed group from taking jobs; this step keeps it from eating the wake-ups that other
 groups could use. It reads the row instead of being told, so a lost message or a flushed Redis changes nothing.
@@ -13,6 +13,7 @@ from django.db import Error, connection
 from sightline.celery import probation_queue, queue_name
 from sightline.fleet.models import Group, Intake
 from sightline_workers.membership import Membership, membership
+from sightline_workers.seats import seats
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +42,18 @@ class IntakeStep(bootsteps.StartStopStep):
 
     def _follow(self, consumer: Any, member: Membership) -> None:
         try:
-            intake = Group.objects.filter(pk=member.group).values_list("intake", flat=True).first()
+            row = Group.objects.filter(pk=member.group).values_list("intake", "seats").first()
         except Error as error:
             log.warning("event=intake_unknown reason=%r", str(error))
             connection.close()
             return
+        intake, by_kind = row or (Intake.CLOSED, {})
+        count = min(int(by_kind.get(member.kind, member.seats)), member.most_seats)
+        self._resize(consumer, max(1, count))  # one for suspects; without seats its own queue is not consumed
         own = queue_name(member.kind, member.tag)
         suspects = probation_queue(member.tag)
         wanted = {
-            own: intake == Intake.OPEN,
+            own: intake == Intake.OPEN and count > 0,
             suspects: intake == Intake.PROBATION and member.tests_suspects,
         }
         for queue, wants in wanted.items():
@@ -58,3 +62,13 @@ class IntakeStep(bootsteps.StartStopStep):
                 consumer.add_task_queue(queue)
             elif consumes and not wants:
                 consumer.cancel_task_queue(queue)
+
+    def _resize(self, consumer: Any, count: int) -> None:
+        seats().resize(count)
+        if consumer.pool.limit == count or consumer.qos is None:
+            return
+        # What Celery computes its prefetch counts from after a lost connection, and what Flower shows. The pool
+        # itself has threads for more.
+        consumer.pool.limit = count
+        consumer.initial_prefetch_count = consumer.qos.value = count
+        consumer.qos.set(count)

@@ -22,7 +22,9 @@ class Membership:
     tag: str
     """The model tag that the group serves."""
     seats: int
-    """Threads of this process: requests it may have aboard the engine."""
+    """Requests that the process may have aboard the engine when it starts; later its group's row says how many."""
+    most_seats: int
+    """As many as it may ever be given: those of all kinds together, and its threads."""
     engine_url: str
     """The engine's base URL without `/v1`."""
     served_model: str

@@ -19,6 +19,7 @@ from sightline_workers.engines.openai_http import OpenAIEngine  # noqa: E402
 from sightline_workers.intake import IntakeStep  # noqa: E402
 from sightline_workers.leases import Leases  # noqa: E402
 from sightline_workers.membership import membership  # noqa: E402
+from sightline_workers.seats import seats  # noqa: E402
 
 app.steps["consumer"].add(IntakeStep)
 
@@ -40,7 +41,7 @@ def runner() -> Runner:
     return Runner(
         member=member,
         engine=OpenAIEngine(
-            member.engine_url, max_concurrency=member.seats, api_key=settings.ENGINE_API_KEY or None
+            member.engine_url, max_concurrency=member.most_seats, api_key=settings.ENGINE_API_KEY or None
         ),
         leases=leases(),
         budget=Budget(member.budget_socket) if member.budget_socket else None,
@@ -56,10 +57,12 @@ def leases() -> Leases:
 @app.task(name=RUN_NEXT, bind=True)
 def run_next(self: Any, queue: str) -> dict[str, str] | None:
     """Take the next job of the queue, whichever it is; returns its id and status for Flower."""
-    return runner().run_next(queue=queue, celery_task_id=self.request.id)
+    with seats().one() as seated:
+        return runner().run_next(queue=queue, celery_task_id=self.request.id) if seated else None
 
 
 @worker_shutting_down.connect
 def _drain(**kwargs: Any) -> None:
     """Celery stops consuming by itself; the threads pool would wait for ever for the attempts."""
+    seats().close()
     leases().drain(settings.DRAIN_S)
