@@ -12,6 +12,7 @@ JOB = "job"
 UPLOAD = "up"
 ENDPOINT = "whe"
 MESSAGE = "msg"
+BULK = "blk"
 
 
 class InvalidId(ValueError):

@@ -68,6 +68,8 @@ INSTALLED_APPS = [
     "sightline.fleet",
     "sightline.webhooks",
     "sightline.jobs",
+    "sightline.audit",
+    "sightline.triage",
 ]
 # Workers and sweepers show no pages: without admin and API they start faster and take less memory.
 if ROLE in ("web", "tool"):
@@ -93,6 +95,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "sightline.audit.services.remember_address",
     *(["sightline_dashboard.csp.content_security_policy"] if _DASHBOARD else []),
 ]
 if _DASHBOARD:

@@ -15,6 +15,7 @@ from django.db import Error, connection
 from sightline import clock
 from sightline.fleet import groups, leader, minutes, queues
 from sightline.jobs.services import sweep
+from sightline.triage import bulk, causes
 from sightline.webhooks.services import sweep as webhooks
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ def sweep_once() -> None:
     _step(groups.mark_lost)
     _step(lambda: sweep.top_up(queues=queues.names()))
     _step(webhooks.top_up)
+    _step(causes.count)
+    _step(bulk.advance)
 
 
 def _retain() -> bool:

@@ -19,6 +19,7 @@ from sightline.jobs.services.quarantine import block_media
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.jobs.storable import storable
 from sightline.telemetry import lifecycle
+from sightline.triage import causes
 
 SOLO_KILLS = 2
 """Engines that a job may kill while it runs alone before it is quarantined."""
@@ -68,6 +69,8 @@ def fail(*, claim: Claim, failure: Failure, lapsed: bool = False) -> Status | No
             frames=storable(list(failure.frames)),
             fingerprint="" if failure.outcome is AttemptOutcome.RELEASED else mark,
         )
+        if failure.outcome is not AttemptOutcome.RELEASED:
+            causes.note_failure(claim=claim, fingerprint=mark)
         if status is Status.QUEUED:
             record(
                 job_id=claim.job_id,

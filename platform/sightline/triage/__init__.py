@@ -1,0 +1,1 @@
+"""From failures to their causes, and acts on many jobs at once."""

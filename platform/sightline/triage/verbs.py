@@ -1,0 +1,54 @@
+"""What a bulk act does to one job."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sightline.jobs.models import Job
+from sightline.jobs.services.cancel import cancel
+from sightline.jobs.services.erase import erase
+from sightline.jobs.services.retry import RETRYABLE, retry
+from sightline.jobs.status import ACTIVE, TERMINAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """Something that is done to jobs, through the same service as for one job."""
+
+    name: str
+    done: str
+    """The participle, for messages."""
+    applies_to: frozenset[str]
+    """Statuses in which it does something."""
+    act: Callable[[Job, str], object]
+    """(job, actor); raises a `Problem` when the job has moved on meanwhile."""
+    runs: bool = False
+    """The jobs run again: the first few must succeed before the others follow."""
+    dangerous: bool = False
+
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb(
+            name="retry",
+            done="queued again",
+            applies_to=frozenset(RETRYABLE),
+            act=lambda job, actor: retry(job=job, actor=actor),
+            runs=True,
+        ),
+        Verb(
+            name="cancel",
+            done="cancelled",
+            applies_to=frozenset(ACTIVE),
+            act=lambda job, actor: cancel(job=job, actor=actor),
+            dangerous=True,
+        ),
+        Verb(
+            name="erase",
+            done="erased",
+            applies_to=frozenset(TERMINAL),
+            act=lambda job, actor: erase(job=job, actor=actor),
+            dangerous=True,
+        ),
+    )
+}
