@@ -271,17 +271,27 @@ group = operation(
 )
 group_patch = operation(
     operation_id="patchGroup",
-    summary="Drain a GPU group, or let it work again (scope admin)",
+    summary="Drain a GPU group or let it work again, or change its seats (scope admin)",
     tags=["queues"],
     parameters=[_GROUP],
     request={
         JSON: {
             "type": "object",
-            "properties": {"drained": {"type": "boolean"}},
-            "required": ["drained"],
+            "properties": {
+                "drained": {"type": "boolean"},
+                "seats": {
+                    "type": "object",
+                    "description": "Seats by kind; null: as many as it was started with.",
+                    "additionalProperties": {"type": ["integer", "null"], "minimum": 0},
+                },
+            },
+            "minProperties": 1,
             "additionalProperties": False,
         }
     },
-    examples=[OpenApiExample("drain", {"drained": True}, request_only=True)],
+    examples=[
+        OpenApiExample("drain", {"drained": True}, request_only=True),
+        OpenApiExample("seats", {"seats": {"gui": 24, "ocr": 56}}, request_only=True),
+    ],
     responses={(200, JSON): schemas.GroupState, **problems(400, 404, 415, 422)},
 )

@@ -1,9 +1,9 @@
-"""`/api/v1/groups`: the GPU groups, and the operator's switch for each."""
+"""`/api/v1/groups`: the GPU groups, and the operator's switch and seats for each."""
 
-from typing import Any
+from typing import Annotated, Any, Self
 
 from django.http import HttpResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rest_framework.request import Request
 
 from sightline.api.native import documents
@@ -12,7 +12,7 @@ from sightline.api.native.request import validate
 from sightline.api.native.view import NativeView, answer
 from sightline.api.parsers import json_body
 from sightline.errors import NotFound
-from sightline.fleet import groups
+from sightline.fleet import groups, seats
 from sightline.fleet.models import Group
 
 
@@ -21,7 +21,19 @@ class GroupPatch(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    drained: bool = Field(description="true: it takes no new job; those aboard end.")
+    drained: bool = Field(
+        default=False, description="true: it takes no new job; those aboard end. false: it works again."
+    )
+    seats: dict[str, Annotated[int, Field(ge=0)] | None] = Field(
+        default={},
+        description="Seats by kind, all together at most those that it was started with. null: as it was started.",
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name drained or seats")
+        return self
 
 
 class GroupsView(NativeView):
@@ -47,8 +59,11 @@ class GroupView(NativeView):
     def patch(self, request: Request, group_id: str) -> HttpResponse:
         _find(group_id)
         patch = validate(GroupPatch, json_body(request))
-        change = groups.drain if patch.drained else groups.undrain
-        change(group_id=group_id, actor=self.principal.actor)
+        if patch.seats:
+            seats.change(group_id=group_id, seats=patch.seats, actor=self.principal.actor)
+        if "drained" in patch.model_fields_set:
+            switch = groups.drain if patch.drained else groups.undrain
+            switch(group_id=group_id, actor=self.principal.actor)
         return answer(_shown(_find(group_id)))
 
 
@@ -69,6 +84,7 @@ def _shown(group: Group) -> dict[str, Any]:
         "intake": group.intake,
         "drained": group.drained_at is not None,
         "seats": group.seats,
+        "seats_started_with": group.seats_started_with,
         "kv_tokens": group.kv_tokens,
         "restarts": group.restarts,
         "detail": group.detail,

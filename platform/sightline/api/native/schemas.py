@@ -189,7 +189,8 @@ class GroupState(Shown):
     state: Literal["starting", "live", "hung", "restarting", "failed", "stopped"]
     intake: Literal["open", "probation", "closed"]
     drained: bool
-    seats: dict[str, int]
+    seats: dict[str, int] = Field(description="By kind, as they are now.")
+    seats_started_with: dict[str, int] = Field(description="All seats together are at most these together.")
     kv_tokens: int | None
     restarts: int
     detail: str
