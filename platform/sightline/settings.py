@@ -68,6 +68,8 @@ INSTALLED_APPS = [
     "sightline.fleet",
     "sightline.webhooks",
     "sightline.jobs",
+    "sightline.batches",
+    "sightline.responses",
     "sightline.audit",
     "sightline.triage",
 ]
@@ -228,6 +230,9 @@ MAX_IMAGE_BYTES = env.integer("SIGHTLINE_MAX_IMAGE_BYTES", 20 * 2**20, least=102
 MAX_IMAGE_PIXELS = env.integer("SIGHTLINE_MAX_IMAGE_PIXELS", 33_554_432, least=1024)
 PIXEL_BUDGET = env.integer("SIGHTLINE_PIXEL_BUDGET", 4_194_304, least=1024)
 MEDIA_ROOT = env.path("SIGHTLINE_MEDIA_ROOT", HOME / "media")
+# What POST /v1/files takes: a batch of thousands of requests is one file.
+MAX_FILE_BYTES = env.integer("SIGHTLINE_MAX_FILE_BYTES", 512 * 2**20, least=1024)
+FILE_RETENTION_S = env.integer("SIGHTLINE_FILE_RETENTION_S", 30 * 86400, least=3600, most=366 * 86400)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
