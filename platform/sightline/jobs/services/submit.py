@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -126,19 +126,24 @@ def submit(
     return job
 
 
-def _insert(submission: Submission) -> Job:
-    seats = submission.seats or submission.kind
-    queue = PREPARE if submission.to_fetch else queue_name(seats, submission.model)
-    place = turns.take(
-        tenant_id=submission.tenant.pk,
-        queue=queue,
-        cost=submission.to_fetch or submission.cost,
-        weight=submission.tenant.weight,
+def queue_of(submission: Submission) -> str:
+    """Where the job begins."""
+    return (
+        PREPARE if submission.to_fetch else queue_name(submission.seats or submission.kind, submission.model)
     )
+
+
+def weight_of(submission: Submission) -> int:
+    """What its place in that queue costs."""
+    return submission.to_fetch or submission.cost
+
+
+def row(submission: Submission, *, turn: int, now: datetime) -> Job:
+    """The job as it is inserted."""
     deadline = None
     if submission.deadline_ms is not None:
-        deadline = place.now + timedelta(milliseconds=submission.deadline_ms)
-    job = Job(
+        deadline = now + timedelta(milliseconds=submission.deadline_ms)
+    return Job(
         tenant=submission.tenant,
         api_key=submission.api_key,
         kind=submission.kind,
@@ -152,13 +157,23 @@ def _insert(submission: Submission) -> Job:
         retention_s=submission.retention_s,
         deadline_at=deadline,
         seats=submission.seats,
-        queue=queue,
+        queue=queue_of(submission),
         prepared=not submission.to_fetch,
         webhook_url=submission.webhook_url,
         announced=bool(submission.webhook_url) or submission.tenant.has_webhooks,
-        turn=place.turn,
-        created_at=place.now,
+        turn=turn,
+        created_at=now,
     )
+
+
+def _insert(submission: Submission) -> Job:
+    place = turns.take(
+        tenant_id=submission.tenant.pk,
+        queue=queue_of(submission),
+        cost=weight_of(submission),
+        weight=submission.tenant.weight,
+    )
+    job = row(submission, turn=place.turn, now=place.now)
     statements.insert(job)
     if submission.tags:
         JobTag.objects.bulk_create(
