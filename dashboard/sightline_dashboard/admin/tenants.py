@@ -14,7 +14,7 @@ from sightline.tenants.models import Tenant
 @admin.register(Tenant)
 class TenantAdmin(ModelAdmin):  # type: ignore[misc]
     list_display = ("name", "weight", "max_queued", "jobs", "created_at")
-    fields = ("name", "weight", "max_queued")
+    fields = ("name", "weight", "max_queued", "quotas")
     search_fields = ("name",)
     ordering = ("name",)
 
