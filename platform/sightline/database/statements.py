@@ -5,7 +5,7 @@ that a job costs. Here the text is made once for each shape; values still go thr
 types are what the ORM writes and reads on every database. Everything off that path uses the ORM.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -24,6 +24,17 @@ def insert(row: models.Model) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_insert(row._meta.model, tuple(texts)), params)
     row._state.adding, row._state.db = False, connection.alias
+
+
+def insert_many(rows: Sequence[models.Model]) -> None:
+    """Insert new rows of one model in one call of the driver. Automatic primary keys are not read back."""
+    if not rows:
+        return
+    model = rows[0]._meta.model
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
+    bound = [_bound([(field, field.pre_save(row, True)) for field in fields]) for row in rows]
+    with connection.cursor() as cursor:
+        cursor.executemany(_insert(model, tuple(bound[0][0])), [params for _, params in bound])
 
 
 def update(model: type[models.Model], *, where: Mapping[str, Any], **changes: Any) -> int:

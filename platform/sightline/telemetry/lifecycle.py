@@ -37,6 +37,23 @@ def submitted(job: Job) -> None:
     )
 
 
+def submitted_many(jobs: Sequence[Job]) -> None:
+    """One line for jobs that came together: their first and their last one."""
+    first, last = jobs[0], jobs[-1]
+    log.info(
+        _line(
+            "submitted_many",
+            first.public_id,
+            first.kind,
+            0,
+            last=last.public_id,
+            count=len(jobs),
+            tenant=first.tenant_id,
+            queue=first.queue,
+        )
+    )
+
+
 def started(claim: Claim, *, worker: str) -> None:
     log.info(
         _line(
