@@ -5,7 +5,7 @@ Called by the services after their transaction, so that nothing is told that did
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sightline.jobs.claims import LEASE_LAPSED, Claim, Failure
