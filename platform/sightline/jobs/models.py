@@ -32,6 +32,15 @@ class Job(models.Model):
     retention_s = models.PositiveIntegerField()
     webhook_url = models.CharField(max_length=2048, blank=True, help_text="Told of its end, once")
     announced = models.BooleanField(default=False, help_text="Its end is delivered to webhooks")
+    cache_mode = models.CharField(
+        max_length=7, blank=True, default="", help_text="exact, near or refresh; empty: it asks no cache"
+    )
+    cache_ttl_s = models.PositiveIntegerField(
+        null=True, help_text="How old an answer out of the cache may be; empty: the usual"
+    )
+    cache_key = models.CharField(
+        max_length=64, null=True, help_text="Its request, while this row is the one that answers it"
+    )
 
     # Where it stands
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
@@ -50,12 +59,19 @@ class Job(models.Model):
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=200, blank=True)
     group = models.CharField(max_length=150, blank=True)
+    source = models.UUIDField(
+        null=True,
+        help_text="The job whose answer it takes: while queued the leader that it follows, while running the"
+        " cancelled leader whose attempt it took over",
+    )
+    followed = models.BooleanField(default=False, help_text="Other jobs wait for its answer")
 
     # What came out
     output = models.JSONField(null=True)
     error = models.JSONField(null=True, help_text="code, message, retryable")
     finish_reason = models.CharField(max_length=20, blank=True)
     served_from = models.CharField(max_length=10, blank=True)
+    source_ended_at = models.DateTimeField(null=True, help_text="When an answer out of the cache was made")
     usage = models.JSONField(null=True)
     timings = models.JSONField(null=True, help_text="Milliseconds: queue, prepare, ttft, decode, total")
 
@@ -91,6 +107,17 @@ class Job(models.Model):
             models.Index(fields=["status", "id"], name="job_status"),
             models.Index(fields=["kind", "id"], name="job_kind"),
             models.Index(fields=["ended_at"], name="job_ended"),
+            # Jobs that wait for another one's answer, by that one. Small: an ended one leaves it.
+            models.Index(
+                fields=["source"], name="job_follows", condition=Q(status="queued", source__isnull=False)
+            ),
+        ]
+        constraints = [
+            # One row answers a request: the job in flight that others follow, or the finished one that the cache
+            # serves. It is the cache's only index, and the races of identical submissions end on it.
+            models.UniqueConstraint(
+                fields=["cache_key"], name="job_cache_key", condition=Q(cache_key__isnull=False)
+            )
         ]
 
     def __str__(self) -> str:
