@@ -89,4 +89,5 @@ application = Shell(
     history=_history,
     cancel=_cancel,
     max_body_bytes=settings.MAX_BODY_BYTES,
+    max_file_bytes=max(settings.MAX_FILE_BYTES, settings.MAX_BODY_BYTES),
 )

@@ -16,6 +16,8 @@ from sightline.errors import FieldError, InvalidInput
 HEADER = "X-Sightline-Wait"
 REREAD = "sightline.reread"
 """WSGI environ key of a request that the shell makes on behalf of a waiter. No client can set one."""
+ASKED = "sightline.asked"
+"""WSGI environ key of a request without its body: would a file of this client be taken? 204 says so."""
 LONGEST_S = 300.0
 """A longer wait is cut to this: proxies in between give up sooner or later."""
 

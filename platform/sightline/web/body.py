@@ -30,7 +30,7 @@ class ClientGone(Exception):
 
 
 async def read_body(
-    receive: Receive, headers: Iterable[tuple[bytes, bytes]], *, limit: int
+    receive: Receive, headers: Iterable[tuple[bytes, bytes]], *, limit: int, total_s: float = TOTAL_S
 ) -> tuple[IO[bytes], int]:
     """The body as a file at its start, and its length in bytes.
 
@@ -42,7 +42,7 @@ async def read_body(
         raise _too_large(limit)
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
     try:
-        length = await _fill(file, receive, limit)
+        length = await _fill(file, receive, limit, total_s)
     except BaseException:
         file.close()
         raise
@@ -65,10 +65,10 @@ async def drain(receive: Receive, *, most: int = 16 * 2**20, within_s: float = 2
         return
 
 
-async def _fill(file: IO[bytes], receive: Receive, limit: int) -> int:
+async def _fill(file: IO[bytes], receive: Receive, limit: int, total_s: float) -> int:
     length, more = 0, True
     loop = asyncio.get_running_loop()
-    ends = loop.time() + TOTAL_S
+    ends = loop.time() + total_s
     while more:
         try:
             async with asyncio.timeout(min(IDLE_S, ends - loop.time())):

@@ -8,15 +8,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 log = logging.getLogger("sightline.web")
 
+CHUNKED = "X-Sightline-Chunked"
+"""Set by a view whose streaming response goes out piece by piece instead of being made whole first."""
+
 Scope = Mapping[str, Any]
 Headers = list[tuple[bytes, bytes]]
+
+_CHUNKED = CHUNKED.lower().encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +31,8 @@ class Response:
     status: int
     headers: Headers
     body: bytes = b""
+    chunks: "Chunks | None" = None
+    """The rest of the body, where it is too long to be made at once. Whoever gets it closes it."""
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that (lower-case) name."""
@@ -34,7 +41,23 @@ class Response:
     def without(self, *names: bytes) -> "Response":
         """The same without some headers."""
         kept = [(key, value) for key, value in self.headers if key not in names]
-        return Response(status=self.status, headers=kept, body=self.body)
+        return replace(self, headers=kept)
+
+
+class Chunks:
+    """A body made piece by piece: each piece takes a thread while it is made, none while it is sent."""
+
+    def __init__(self, iterable: Iterable[bytes]) -> None:
+        self._iterable = iterable
+        self._iterator = iter(iterable)
+
+    def next(self) -> bytes | None:
+        """The next piece; None at the end."""
+        return next(self._iterator, None)
+
+    def close(self) -> None:
+        """Let go of what the pieces are made from; Django's signal that the request is over."""
+        getattr(self._iterable, "close", lambda: None)()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +117,8 @@ class Bridge:
             return written.append
 
         iterable = self._app(_environ(call), start_response)
+        if any(name == _CHUNKED for name, _ in head["headers"]) and call.scope["method"] != "HEAD":
+            return Response(status=head["status"], headers=head["headers"], chunks=Chunks(iterable))
         try:
             written.extend(iterable)
         finally:

@@ -15,8 +15,8 @@ from sightline.events.reading import LiveReader
 from sightline.events.stream import JobStream, Look
 from sightline.events.waiting import Waiters
 from sightline.web import sse
-from sightline.web.body import ClientGone, Receive, drain, read_body
-from sightline.web.bridge import Bridge, Call, Headers, Response, Scope
+from sightline.web.body import TOTAL_S, ClientGone, Receive, drain, read_body
+from sightline.web.bridge import CHUNKED, Bridge, Call, Chunks, Headers, Response, Scope
 from sightline.web.completions import CompletionChunks
 from sightline.web.sse import Outcome, Send
 
@@ -25,6 +25,11 @@ log = logging.getLogger("sightline.web")
 _WAIT = waits.HEADER.lower().encode()
 _STREAM = streams.HEADER.lower().encode()
 _COMPLETION = streams.COMPLETION.lower().encode()
+_CHUNKED = CHUNKED.lower().encode()
+_FILES = "/v1/files"
+"""The one address that takes more than `max_body_bytes`, and so asks who sends it before anything is read."""
+_FILE_S = 3600.0
+"""Longest time that a file may take to arrive."""
 _LONGEST_COMPLETION_S = 900.0
 """OpenAI's clients give up after 600 s unless they are told otherwise."""
 _CONDITIONS = frozenset(
@@ -45,6 +50,7 @@ class Shell:
         history: Look,
         cancel: Callable[[UUID], Awaitable[None]],
         max_body_bytes: int,
+        max_file_bytes: int,
     ) -> None:
         self._bridge = bridge
         self._waiters = waiters
@@ -52,6 +58,7 @@ class Shell:
         self._history = history
         self._cancel = cancel
         self._max_body_bytes = max_body_bytes
+        self._max_file_bytes = max_file_bytes
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -83,7 +90,15 @@ class Shell:
         try:
             if self._bridge.crowded:
                 raise Unavailable("Too many requests wait here. Try again in a moment.")
-            body, length = await read_body(receive, scope["headers"], limit=self._max_body_bytes)
+            if scope["path"] == _FILES and scope["method"] == "POST":
+                refusal = await self._may_send_file(scope)
+                if refusal is not None:
+                    await _turn_away(send, receive, refusal)
+                    return
+                limit, total_s = self._max_file_bytes, _FILE_S
+            else:
+                limit, total_s = self._max_body_bytes, TOTAL_S
+            body, length = await read_body(receive, scope["headers"], limit=limit, total_s=total_s)
         except ClientGone:
             return
         except Problem as refusal:
@@ -110,7 +125,31 @@ class Shell:
             return
         except Exception as error:
             response = _unexpected(scope, error)
-        await _send(send, scope, response)
+        if response.chunks is not None:
+            await self._send_chunks(receive, send, response, response.chunks)
+        else:
+            await _send(send, scope, response)
+
+    async def _may_send_file(self, scope: Scope) -> Response | None:
+        """None when the view would take a file of this client; else its refusal."""
+        try:
+            answer = await self._bridge.call(Call(scope=scope, environ={waits.ASKED: True}))
+        except Exception as error:
+            return _unexpected(scope, error)
+        return None if answer.status == 204 else answer
+
+    async def _send_chunks(self, receive: Receive, send: Send, response: Response, chunks: Chunks) -> None:
+        """A long body, each piece when the client has taken the one before."""
+        headers = response.without(_CHUNKED).headers
+        gone = asyncio.ensure_future(sse.until_gone(receive))
+        try:
+            await send({"type": "http.response.start", "status": response.status, "headers": headers})
+            while not gone.done() and (piece := await self._bridge.run(chunks.next)) is not None:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:  # a failure ends the connection without the last chunk: the client sees that something is missing
+            gone.cancel()
+            await self._bridge.run(chunks.close)
 
     async def _stream(self, receive: Receive, send: Send, asked: streams.Stream) -> None:
         """The job's events for as long as it lives; no thread is held meanwhile."""
@@ -210,9 +249,12 @@ def _answer(scope: Scope, first: Response, last: Response, wait: waits.Wait) -> 
 
 async def _refuse(send: Send, receive: Receive, scope: Scope, problem: Problem) -> None:
     """Answer without having read the body, and close the connection."""
-    response = _problem(scope, problem)
+    await _turn_away(send, receive, _problem(scope, problem))
+
+
+async def _turn_away(send: Send, receive: Receive, response: Response) -> None:
     headers = [
-        *response.headers,
+        *((name, value) for name, value in response.headers if name != b"content-length"),
         (b"connection", b"close"),
         (b"content-length", str(len(response.body)).encode()),
     ]
