@@ -245,6 +245,11 @@ STORAGES = {
         "BACKEND": env.text("SIGHTLINE_MEDIA_STORAGE", "django.core.files.storage.FileSystemStorage"),
         "OPTIONS": env.mapping("SIGHTLINE_MEDIA_STORAGE_OPTIONS", {"location": str(MEDIA_ROOT)}),
     },
+    # What clients keep here: the requests of batches, and files that messages name.
+    "files": {
+        "BACKEND": env.text("SIGHTLINE_FILE_STORAGE", "django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": env.mapping("SIGHTLINE_FILE_STORAGE_OPTIONS", {"location": str(HOME / "files")}),
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
