@@ -11,14 +11,17 @@ PREPARE = "prepare"
 """Where jobs wait whose media are still to be fetched."""
 DELIVER = "deliver"
 """Where webhook deliveries wait."""
+BATCH = "batch"
+"""Where batches wait that a worker has something to do for."""
 RUN_NEXT = "sightline.run_next"
 PREPARE_NEXT = "sightline.prepare_next"
 DELIVER_NEXT = "sightline.deliver_next"
+BATCH_NEXT = "sightline.batch_next"
 
 
 def task_name(queue: str) -> str:
     """The task that a wake-up of a queue calls."""
-    return {PREPARE: PREPARE_NEXT, DELIVER: DELIVER_NEXT}.get(queue, RUN_NEXT)
+    return {PREPARE: PREPARE_NEXT, DELIVER: DELIVER_NEXT, BATCH: BATCH_NEXT}.get(queue, RUN_NEXT)
 
 
 def queue_name(kind: str, tag: str) -> str:
@@ -28,6 +31,10 @@ def queue_name(kind: str, tag: str) -> str:
 def probation_queue(tag: str) -> str:
     """Where suspects of a model tag wait to run alone."""
     return f"probation.{tag}"
+
+
+def is_probation(queue: str) -> bool:
+    return queue.startswith("probation.")
 
 
 def _broker_url() -> str:

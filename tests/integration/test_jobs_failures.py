@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sightline.clock import After
+from sightline.fleet import groups, queues
 from sightline.fleet.models import Intake
 from sightline.jobs.models import Attempt, Job
 from sightline.jobs.services import sweep
@@ -131,6 +132,26 @@ def test_a_suspect_is_claimed_only_in_probation_and_alone(domain: Any) -> None:
     assert domain.claim(OCR, group="gpu1@host") is not None  # the other group works on
     assert domain.finish(suspect)
     assert domain.claim(PROBATION, group=GPU0) is not None
+
+
+def test_a_suspect_of_a_paused_kind_waits_and_holds_nobody_up(domain: Any) -> None:
+    """Suspects of all kinds share a queue: pausing a kind must stop its suspects, and those alone."""
+    (ocr,) = _suspects(domain, 1)
+    domain.submit(kind="gui", seats="chat")
+    (chat,) = Job.objects.filter(kind="gui")
+    domain.fail(domain.claimed("chat.default", group=GPU0), AttemptOutcome.CRASH, code="engine_died")
+    domain.group(Intake.PROBATION)
+    queues.pause(name=OCR, actor="tests")
+    assert sweep.claimable(queue=PROBATION, most=10) == 1
+    assert groups.suspects_waiting(tag="default")
+    taken = domain.claimed(PROBATION, group=GPU0)
+    assert taken.job_id == chat.pk, "it took the seats of another kind, and that kind is not paused"
+    assert domain.finish(taken)
+    assert domain.claim(PROBATION, group=GPU0) is None
+    assert not groups.suspects_waiting(tag="default"), "its group would stay in probation for nothing"
+    queues.resume(name=OCR, actor="tests")
+    assert groups.suspects_waiting(tag="default")
+    assert domain.claimed(PROBATION, group=GPU0).job_id == ocr.pk
 
 
 def test_a_suspect_that_finishes_alone_is_innocent(domain: Any) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Case, CharField, Value, When
+from django.db.models.functions import Concat
+
 from sightline.celery import probation_queue
 from sightline.clock import After
 from sightline.errors import NotFound
-from sightline.fleet.models import EngineState, Group, Intake
+from sightline.fleet.models import EngineState, Group, Intake, Queue
 from sightline.fleet.seats import effective
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
@@ -72,8 +75,12 @@ def undrain(*, group_id: str, actor: str) -> None:
 
 
 def suspects_waiting(*, tag: str) -> bool:
-    """Are there jobs of this model tag that must run alone?"""
-    return Job.objects.filter(queue=probation_queue(tag), status=Status.QUEUED).exists()
+    """Are there jobs of this model tag that must run alone, and may: whose kind nobody paused?"""
+    own_queue = Concat(
+        Case(When(seats="", then="kind"), default="seats"), Value("."), "model", output_field=CharField()
+    )
+    waiting = Job.objects.filter(queue=probation_queue(tag), status=Status.QUEUED).annotate(own=own_queue)
+    return waiting.exclude(own__in=Queue.objects.exclude(paused_at=None).values("name")).exists()
 
 
 def aboard(*, group_id: str) -> int:

@@ -63,7 +63,9 @@ def test_explain_names_what_blocks(api: Api) -> None:
         id="g@h", name="g", host="h", tag="default", seats={"chat": 1}, state=EngineState.STARTING
     )
     assert cause(second) == "engine_not_live"
-    Group.objects.update(state=EngineState.LIVE, intake=Intake.OPEN)
+    Group.objects.update(state=EngineState.LIVE, intake=Intake.OPEN, seats={"chat": 0, "gui": 1})
+    assert cause(second) == "no_seats"
+    Group.objects.update(seats={"chat": 1})
     assert cause(second) == "jobs_ahead"
     assert cause(first) == "none"
     api.client.patch("/api/v1/queues/chat", '{"paused": true}', content_type="application/json")

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Count
 
 from sightline.api.native.representation import moment, summary
+from sightline.celery import queue_name
 from sightline.fleet.models import EngineState, Group, Intake, Queue
 from sightline.jobs import eta
 from sightline.jobs.models import Job
@@ -45,9 +46,11 @@ def explain(job: Job) -> dict[str, Any]:
 
 def _blocking(job: Job) -> dict[str, Any] | None:
     """What keeps the job from being claimed though a seat were free; None: nothing does."""
-    paused = Queue.objects.filter(name=job.queue, paused_at__isnull=False).first()
+    own_queue = queue_name(job.seats or job.kind, job.model)
+    names = {job.queue, own_queue} if job.suspect else {job.queue}
+    paused = Queue.objects.filter(name__in=names, paused_at__isnull=False).first()
     if paused is not None:
-        return _cause("queue_paused", f"The queue {job.queue} is paused.", since=moment(paused.paused_at))
+        return _cause("queue_paused", f"The queue {paused.name} is paused.", since=moment(paused.paused_at))
     if job.parked_until is not None:
         return _cause("backoff", "An attempt failed; the next one waits.", until=moment(job.parked_until))
     if not job.prepared:
@@ -61,8 +64,12 @@ def _blocking(job: Job) -> dict[str, Any] | None:
         return _cause(
             "probation", "It was aboard an engine that died, and waits for a group to run alone on."
         )
-    if any(group.intake == Intake.OPEN and group.seats.get(job.kind) for group in groups):
+    takers = [group for group in groups if group.intake == Intake.OPEN]
+    if any(group.seats.get(job.seats or job.kind) for group in takers):
         return None
+    if takers:
+        kind = job.seats or job.kind
+        return _cause("no_seats", f"Every group that serves {job.model} has 0 seats for {kind}.")
     alive = [group for group in groups if group.state != EngineState.STOPPED]
     if not alive:
         return _cause("no_group", f"No GPU group serves the model {job.model} right now.")

@@ -121,8 +121,8 @@ class Blocking(BaseModel):
     """What keeps a job waiting."""
 
     cause: str = Field(
-        description="queue_paused, backoff, probation, no_group, drained, engine_not_live, jobs_ahead, seats_busy,"
-        " preparing, none, or the status of a job that does not wait."
+        description="queue_paused, backoff, probation, no_group, drained, engine_not_live, no_seats, jobs_ahead,"
+        " seats_busy, preparing, none, or the status of a job that does not wait."
     )
     detail: str
     since: datetime | None = None

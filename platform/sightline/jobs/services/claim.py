@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from sightline import clock
+from sightline.celery import is_probation
 from sightline.database import statements
 from sightline.fleet.models import Intake
 from sightline.jobs.claims import Claim, Claimant
@@ -22,10 +23,20 @@ _COLUMNS = (
 
 # The one definition of *claimable*; the sweeper counts with the same text. It takes the queue's name twice: asked
 # of the outer row, the pause would be looked up per row and could cost the plan its index order.
-CLAIMABLE = (
+_CLAIMABLE = (
     "queue = %s AND status = 'queued' AND parked_until IS NULL"
     " AND NOT EXISTS (SELECT 1 FROM fleet_queue q WHERE q.name = %s AND q.paused_at IS NOT NULL)"
 )
+# Suspects of all kinds wait in one queue: the pause of a kind is asked of each row, of which there are few.
+_KIND_NOT_PAUSED = (
+    " AND NOT EXISTS (SELECT 1 FROM fleet_queue p WHERE p.paused_at IS NOT NULL AND p.name ="
+    " CASE jobs_job.seats WHEN '' THEN jobs_job.kind ELSE jobs_job.seats END || '.' || jobs_job.model)"
+)
+
+
+def claimable(queue: str) -> tuple[str, list[str]]:
+    """The condition on `jobs_job` that makes a job of the queue claimable, and its parameters."""
+    return _CLAIMABLE + (_KIND_NOT_PAUSED if is_probation(queue) else ""), [queue, queue]
 
 
 def claim(*, queue: str, claimant: Claimant, celery_task_id: str = "") -> Claim | None:
@@ -58,10 +69,10 @@ def claim(*, queue: str, claimant: Claimant, celery_task_id: str = "") -> Claim 
 
 def _take(queue: str, claimant: Claimant) -> tuple[Any, ...] | None:
     postgres = connection.vendor == "postgresql"
-    conditions, params = CLAIMABLE, [queue, queue]
+    conditions, params = claimable(queue)
     with connection.cursor() as cursor:
         if claimant.group:
-            alone = queue.startswith("probation.")
+            alone = is_probation(queue)
             if alone and postgres:
                 # Two threads must not both find the group empty; SQLite's IMMEDIATE serialises them anyway.
                 cursor.execute("SELECT 1 FROM fleet_group WHERE id = %s FOR UPDATE", [claimant.group])

@@ -12,8 +12,8 @@ from sightline.events import notify
 from sightline.jobs import wakeups
 from sightline.jobs.claims import LEASE_LAPSED, Claim, Failure
 from sightline.jobs.models import IdempotencyKey, Job
+from sightline.jobs.services import claim
 from sightline.jobs.services.announce import announce
-from sightline.jobs.services.claim import CLAIMABLE
 from sightline.jobs.services.events import record
 from sightline.jobs.services.fail import fail
 from sightline.jobs.status import AttemptOutcome, Status
@@ -130,11 +130,12 @@ def top_up(*, queues: Iterable[str], most: int = 300) -> list[TopUp]:
 
 def claimable(*, queue: str, most: int) -> int:
     """Claimable jobs in a queue, counted up to `most`."""
+    conditions, params = claim.claimable(queue)
     with connection.cursor() as cursor:
         cursor.execute(
             # In order, so that every plan is the walk of one index that stops at the limit.
-            f"SELECT COUNT(*) FROM (SELECT 1 FROM jobs_job WHERE {CLAIMABLE} ORDER BY turn LIMIT %s) AS capped",  # noqa: S608
-            [queue, queue, most],
+            f"SELECT COUNT(*) FROM (SELECT 1 FROM jobs_job WHERE {conditions} ORDER BY turn LIMIT %s) AS capped",  # noqa: S608
+            [*params, most],
         )
         return int(cursor.fetchone()[0])
 
