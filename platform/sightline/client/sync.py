@@ -1,0 +1,229 @@
+"""The synchronous client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from sightline.client import transport
+from sightline.client.images import Image
+from sightline.client.operations import Filter, OnEvent, Operations
+from sightline.client.values import Event, Explanation, Job
+from sightline.client.wire import Answer, Close, Effect, Emit, Flow, Load, Open, Pause, Read, Request, Send
+
+T = TypeVar("T")
+
+
+class Client:
+    """Speaks to one server with one key; may be used by several threads.
+
+    `timeout_s`: to connect. `patience_s`: how long a server that is busy or restarts is asked again; every request
+    here may be repeated without harm. `uploads`: what remembers the ids of sent images by SHA-256, by default for as
+    long as the client lives.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        key: str,
+        timeout_s: float = 10.0,
+        patience_s: float = 30.0,
+        uploads: MutableMapping[str, str] | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._do = Operations(url=self.url, patience_s=patience_s, uploads=uploads)
+        self._http = httpx.Client(**transport.options(url=self.url, key=key, timeout_s=timeout_s))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def upload(self, image: Path | bytes) -> str:
+        """Send an image, once; the `upload_id` that stands for it in an input."""
+        return self._run(self._do.upload(image))
+
+    def submit(
+        self,
+        kind: str,
+        input: Mapping[str, Any] | None = None,
+        *,
+        images: Iterable[Image] = (),
+        params: Mapping[str, Any] | None = None,
+        wait_s: float = 0.0,
+        idempotency_key: str | None = None,
+        **envelope: Any,
+    ) -> Job:
+        """Create a job; `envelope`: model, tags, metadata, deadline_ms, max_attempts, retention_s, …
+
+        `images` become the input's; files are uploaded, each once. With `wait_s` (30 s at most) the answer is the
+        ended job where it ends within that time. One idempotency key holds for all tries of this call, so a lost
+        answer makes no second job; a key of your own makes the call itself repeatable.
+        """
+        return self._run(
+            self._do.submit(
+                kind,
+                input or {},
+                images=images,
+                params=params,
+                wait_s=wait_s,
+                idempotency_key=idempotency_key,
+                envelope=envelope,
+            )
+        )
+
+    def run(
+        self,
+        kind: str,
+        input: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float | None = None,
+        on_event: OnEvent | None = None,
+        cancel_on_interrupt: bool = True,
+        **request: Any,
+    ) -> Job:
+        """`submit` and `wait` in one; what stops this call (Ctrl-C) cancels the job, unless told otherwise."""
+        job = self.submit(kind, input, **request)
+        return self.wait(
+            job.id, timeout_s=timeout_s, on_event=on_event, cancel_on_interrupt=cancel_on_interrupt
+        )
+
+    def job(self, job_id: str, *, wait_s: float = 0.0) -> Job:
+        """The job now, or once it ended within `wait_s` seconds (30 at most)."""
+        return self._run(self._do.job(job_id, wait_s=wait_s))
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        timeout_s: float | None = None,
+        stream: bool = True,
+        on_event: OnEvent | None = None,
+        cancel_on_interrupt: bool = False,
+    ) -> Job:
+        """The job once it ended, or as it is after `timeout_s` seconds (None: for ever).
+
+        Without a limit it follows the job's events, which `on_event` may see, across restarts of the server; with
+        one, or `stream=False`, it lets the server hold its requests. A reader of events makes the worker publish
+        every piece of text, so who waits for hundreds of jobs does better without.
+        """
+        try:
+            return self._run(self._do.wait(job_id, timeout_s=timeout_s, stream=stream, on_event=on_event))
+        except KeyboardInterrupt:
+            if cancel_on_interrupt:
+                self.cancel(job_id)
+            raise
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """The job's events as they happen, up to the one that ends it, across restarts of the server."""
+        return self._iterate(self._do.events(job_id, after=after))
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job that waits or runs."""
+        return self._run(self._do.cancel(job_id))
+
+    def retry(self, job_id: str) -> Job:
+        """Run an ended job once more; one that is queued or runs already is left as it is."""
+        return self._run(self._do.retry(job_id))
+
+    def erase(self, job_id: str) -> None:
+        """Erase input and output of an ended job."""
+        self._run(self._do.erase(job_id))
+
+    def explain(self, job_id: str) -> Explanation:
+        """Why the job waits."""
+        return self._run(self._do.explain(job_id))
+
+    def jobs(self, *, limit: int | None = None, **filters: Filter) -> Iterator[Job]:
+        """Jobs, newest first, page by page; `filters` as the API names them (kind, status, tag, …)."""
+        return self._iterate(self._do.jobs(limit=limit, filters=filters))
+
+    def _run(self, flow: Flow[T]) -> T:
+        """An operation's result."""
+        steps = self._steps(flow)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+
+    def _iterate(self, flow: Flow[None]) -> Iterator[Any]:
+        """What an operation emits."""
+        yield from self._steps(flow)
+
+    def _steps(self, flow: Flow[T]) -> Generator[Any, None, T]:
+        """Performs an operation: yields what it emits, returns its result."""
+        with closing(flow), _Performer(self._http) as performer:
+            result: Any = None
+            error: httpx.HTTPError | None = None
+            while True:
+                try:
+                    effect = flow.send(result) if error is None else flow.throw(error)
+                except StopIteration as stop:
+                    found: T = stop.value
+                    return found
+                result = error = None
+                if isinstance(effect, Emit):
+                    yield effect.value
+                    continue
+                try:
+                    result = performer.perform(effect)
+                except httpx.HTTPError as broken:
+                    error = broken
+
+
+class _Performer:
+    """Performs the effects of one operation, which has one open answer at most."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+        self._stack = ExitStack()
+        self._chunks: Iterator[bytes] = iter(())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def perform(self, effect: Effect) -> Any:
+        match effect:
+            case Send(request=request):
+                with ExitStack() as files:
+                    sent = transport.arguments(request, self._http.timeout, files)
+                    return transport.answer(self._http.request(**sent))
+            case Open(request=request):
+                return self._open(request)
+            case Read():
+                return next(self._chunks, b"")
+            case Close():
+                self._stack.close()
+            case Pause(seconds=seconds):
+                time.sleep(seconds)
+            case Load(path=path):
+                return path.read_bytes()
+        return None
+
+    def _open(self, request: Request) -> Answer:
+        self._stack.close()
+        with ExitStack() as files:
+            sent = transport.arguments(request, self._http.timeout, files)
+            response = self._stack.enter_context(self._http.stream(**sent))
+        if not response.is_success:
+            response.read()
+        self._chunks = response.iter_bytes()
+        return transport.answer(response, read=not response.is_success)

@@ -1,0 +1,162 @@
+"""What the server tells, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from sightline.client.errors import NotSucceeded
+from sightline.client.results import Chat, Gui, Ocr
+
+Kind = Literal["gui", "ocr", "chat"]
+Status = Literal[
+    "queued", "running", "succeeded", "incomplete", "failed", "cancelled", "expired", "quarantined"
+]
+ENDED = frozenset({"succeeded", "incomplete", "failed", "cancelled", "expired", "quarantined"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job as the server last showed it."""
+
+    id: str
+    kind: str
+    status: str
+    """One of `Status`; a newer server may know more."""
+    output: dict[str, Any] | None
+    """The result as JSON; None until the job ended, and when it failed. `ocr`, `gui` and `chat` read it."""
+    error: dict[str, Any] | None
+    """`code`, `message` and `retryable` of a job that failed."""
+    document: dict[str, Any]
+    """All of the answer."""
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "succeeded"
+
+    @property
+    def model(self) -> str:
+        """Model tag."""
+        return str(self.document.get("model") or "")
+
+    @property
+    def attempt(self) -> int:
+        """Runs so far."""
+        return int(self.document.get("attempt") or 0)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tuple(self.document.get("tags") or ())
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return dict(self.document.get("metadata") or {})
+
+    @property
+    def created_at(self) -> datetime | None:
+        return _moment(self.document.get("created_at"))
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return _moment(self.document.get("ended_at"))
+
+    @property
+    def usage(self) -> Mapping[str, int]:
+        """`input_tokens`, `image_tokens`, `output_tokens`; empty until it ended."""
+        return dict(self.document.get("usage") or {})
+
+    @property
+    def timings_ms(self) -> Mapping[str, float]:
+        """Milliseconds of queue, prepare, ttft, decode and total; empty until it ended."""
+        found = self.document.get("timings_ms") or {}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def ocr(self) -> Ocr:
+        """The result of an ocr job. Raises NotSucceeded where there is none."""
+        return Ocr.read(self._output("ocr"))
+
+    @property
+    def gui(self) -> Gui:
+        """The result of a gui job. Raises NotSucceeded where there is none."""
+        return Gui.read(self._output("gui"))
+
+    @property
+    def chat(self) -> Chat:
+        """The result of a chat job. Raises NotSucceeded where there is none."""
+        return Chat.read(self._output("chat"))
+
+    def _output(self, kind: str) -> dict[str, Any]:
+        if self.kind != kind:
+            raise NotSucceeded(f"{self.id} is a job of the kind {self.kind}, not {kind}.")
+        if self.output is None:
+            why = (self.error or {}).get("message") or (
+                "it has no output" if self.ended else "it has not ended"
+            )
+            raise NotSucceeded(f"{self.id} is {self.status}: {why}")
+        return self.output
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Self:
+        return cls(
+            id=document["id"],
+            kind=document["kind"],
+            status=document["status"],
+            output=document.get("output"),
+            error=document.get("error"),
+            document=document,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One event of a job's stream."""
+
+    number: int
+    """Where to resume: the next event has a higher one."""
+    type: str
+    """`job.queued`, `job.started`, `output.delta`, `output.reset`, …, and one `job.<status>` at the end."""
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def terminal(self) -> bool:
+        """The job ended with it."""
+        return self.type.removeprefix("job.") in ENDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why a job waits."""
+
+    id: str
+    status: str
+    position: int | None
+    """From 1 in its queue; None while it is not in it."""
+    eta_ms: tuple[int, int] | None
+    """Milliseconds until it ends, at best and at worst; None where nobody can tell."""
+    cause: str
+    detail: str
+    document: dict[str, Any]
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Self:
+        blocking, eta = document.get("blocking") or {}, document.get("eta_ms")
+        return cls(
+            id=document["id"],
+            status=document["status"],
+            position=document.get("position"),
+            eta_ms=(int(eta[0]), int(eta[1])) if eta else None,
+            cause=str(blocking.get("cause") or ""),
+            detail=str(blocking.get("detail") or ""),
+            document=document,
+        )
+
+
+def _moment(text: Any) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
