@@ -1,13 +1,14 @@
-"""GPU groups: what serves the jobs. An operator drains one before its machine is touched."""
+"""GPU groups: what serves the jobs. An operator drains one before its machine is touched, or shares seats out anew."""
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from sightline.errors import NotFound
-from sightline.fleet import groups
+from sightline.errors import NotFound, Problem
+from sightline.fleet import groups, seats
 from sightline.fleet.models import Group
 from sightline_dashboard import badges
 from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post
@@ -29,6 +30,7 @@ class GroupAdmin(ReadOnlyAdmin):
     list_filter = ("state", "intake")
     search_fields = ("id", "tag")
     ordering = ("id",)
+    change_form_outer_before_template = "sightline_dashboard/group_seats.html"
 
     @admin.display(description="Engine", ordering="state")
     def engine(self, group: Group) -> SafeString:
@@ -43,6 +45,7 @@ class GroupAdmin(ReadOnlyAdmin):
         return [
             path("<str:object_id>/drain/", view(self.drain_view), name="fleet_group_drain"),
             path("<str:object_id>/undrain/", view(self.undrain_view), name="fleet_group_undrain"),
+            path("<str:object_id>/seats/", view(self.seats_view), name="fleet_group_seats"),
             *super().get_urls(),
         ]
 
@@ -67,3 +70,21 @@ class GroupAdmin(ReadOnlyAdmin):
         except NotFound as missing:
             messages.error(request, missing.detail)
         return HttpResponseRedirect(reverse("admin:index"))
+
+    def seats_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if refusal := only_post(request):
+            return refusal
+        if not self.has_operate_permission(request):
+            raise PermissionDenied
+        asked = {kind: text for kind, text in request.POST.items() if kind != "csrfmiddlewaretoken"}
+        if not all(text.isdecimal() for text in asked.values()):
+            messages.error(request, "Seats are whole numbers, 0 or more.")
+        else:
+            try:
+                changed = {kind: int(text) for kind, text in asked.items()}
+                now = seats.change(group_id=object_id, seats=changed, actor=actor(request))
+                shown = ", ".join(f"{kind} {count}" for kind, count in now.items())
+                messages.success(request, f"{object_id} has these seats now: {shown}.")
+            except Problem as problem:
+                messages.error(request, problem.detail)
+        return HttpResponseRedirect(reverse("admin:fleet_group_change", args=[quote(object_id)]))

@@ -94,6 +94,21 @@ def test_a_group_is_drained_and_undrained(operator: Client) -> None:
     assert group.drained_at is None
 
 
+def test_seats_of_a_group_are_changed_on_its_page(operator: Client) -> None:
+    seats = {"gui": 4, "chat": 8}
+    row = {"id": "gpu0@node1", "name": "gpu0", "host": "node1", "tag": "default"}
+    group = Group.objects.create(**row, seats=seats, seats_started_with=seats)
+    page, form = (reverse(f"admin:fleet_group_{name}", args=["gpu0@node1"]) for name in ("change", "seats"))
+    assert "Change seats" in operator.get(page).text
+    operator.post(form, {"gui": "10", "chat": "2"})
+    group.refresh_from_db()
+    assert group.seats == {"gui": 10, "chat": 2}
+    for nonsense in ({"gui": "11"}, {"gui": "-1"}, {"tea": "1"}):
+        operator.post(form, nonsense)
+        group.refresh_from_db()
+        assert group.seats == {"gui": 10, "chat": 2}
+
+
 def test_a_new_key_is_shown_once_and_only_its_digest_is_kept(operator: Client) -> None:
     tenant = Tenant.objects.create(name="acme")
     asked = {"tenant": str(tenant.pk), "name": "backend", "kinds": ["ocr"], "scopes": ["submit"]}
