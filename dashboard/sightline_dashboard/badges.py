@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from sightline.fleet.models import EngineState, Intake
 from sightline.jobs.status import AttemptOutcome, Status
+from sightline.triage.models import BulkState, CauseState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,14 @@ LOOKS: dict[str, Look] = {
     Intake.OPEN: _GOOD,
     Intake.PROBATION: _WARN,
     Intake.CLOSED: _IDLE,
+    CauseState.ACKNOWLEDGED: _BUSY,
+    CauseState.RESOLVED: _GOOD,
+    CauseState.REGRESSED: Look(tone="bad", symbol="↻"),
+    BulkState.FROZEN: _WAIT,
+    BulkState.CANARY: _BUSY,
+    BulkState.HALTED: _WARN,
+    BulkState.DONE: _GOOD,
+    BulkState.STOPPED: _IDLE,
 }
 
 
@@ -60,3 +69,8 @@ def badge(state: str, word: str = "") -> SafeString:
         look.symbol,
         word or state.replace("_", " ").capitalize(),
     )
+
+
+def cause_badge(state: CauseState | str) -> SafeString:
+    """The badge of a cause's state; its `open` is a trouble, an intake's is none."""
+    return badge(Status.FAILED, "Open") if state == CauseState.OPEN else badge(state)

@@ -25,7 +25,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "title": "Operate",
             "items": [
                 {"title": "Now", "icon": "monitor_heart", "link": reverse("admin:index")},
+                _list("Errors", "error", "triage.cause"),
                 _list("Jobs", "work_history", "jobs.job"),
+                _list("Bulk acts", "checklist", "triage.bulk"),
                 _list("Attempts", "replay", "jobs.attempt"),
                 _list("Events", "timeline", "jobs.jobevent"),
             ],
@@ -50,6 +52,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _list("Tenants", "domain", "tenants.tenant"),
                 _list("API keys", "key", "tenants.apikey"),
                 _list("Staff", "person", "auth.user"),
+                _list("Audit", "history", "audit.entry"),
             ],
         },
         {

@@ -3,7 +3,10 @@
 from sightline_dashboard.admin import (
     api_keys,
     attempts,
+    audit,
     blocked_media,
+    bulks,
+    causes,
     events,
     groups,
     jobs,
@@ -17,7 +20,10 @@ from sightline_dashboard.admin import (
 __all__ = [
     "api_keys",
     "attempts",
+    "audit",
     "blocked_media",
+    "bulks",
+    "causes",
     "events",
     "groups",
     "jobs",

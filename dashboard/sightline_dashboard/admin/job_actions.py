@@ -1,45 +1,15 @@
 """Cancel and retry, for one job or for those that are ticked: the same services as the API."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sightline.errors import Conflict
 from sightline.jobs.models import Job
-from sightline.jobs.services.cancel import cancel
-from sightline.jobs.services.retry import RETRYABLE, retry
-from sightline.jobs.status import ACTIVE
+from sightline.triage.verbs import Verb
 
 LARGEST_SELECTION = 200
 """Jobs that one request acts on: it must end before a proxy loses patience."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verb:
-    """Something that an operator does to jobs."""
-
-    name: str
-    done: str
-    applies_to: frozenset[str]
-    """Statuses in which it does something."""
-    act: Callable[[Job, str], object]
-    """(job, actor); raises Conflict when the job has moved on meanwhile."""
-    dangerous: bool = False
-
-
-CANCEL = Verb(
-    name="cancel",
-    done="cancelled",
-    applies_to=frozenset(ACTIVE),
-    act=lambda job, actor: cancel(job=job, actor=actor),
-    dangerous=True,
-)
-RETRY = Verb(
-    name="retry",
-    done="queued again",
-    applies_to=frozenset(RETRYABLE),
-    act=lambda job, actor: retry(job=job, actor=actor),
-)
 
 
 @dataclass(frozen=True, kw_only=True)

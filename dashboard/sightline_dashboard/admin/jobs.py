@@ -13,11 +13,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sightline import ids
+from sightline.errors import InvalidInput
 from sightline.jobs.models import Job
 from sightline.kinds.images import bound_media
 from sightline.media import services as media_services
+from sightline.triage import search
+from sightline.triage.verbs import VERBS, Verb
 from sightline_dashboard import badges
-from sightline_dashboard.admin import job_actions, job_search
+from sightline_dashboard.admin import job_actions
 from sightline_dashboard.admin.job_filters import KindFilter, ModelFilter
 from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post
 from sightline_dashboard.durations import duration
@@ -29,6 +32,13 @@ from sightline_dashboard.untrusted_html import framed
 
 class JobChangeList(KeysetChangeList):
     """Links by the public id, which is what people have at hand."""
+
+    @property
+    def words(self) -> str:
+        """What the list shows as one search, for a bulk act on all of it; empty for the whole table."""
+        names = {"status__exact": "status", "kind": "kind", "model": "model"}
+        filters = (f"{name}:{self.params[key]}" for key, name in names.items() if self.params.get(key))
+        return " ".join([self.query, *filters]).strip()
 
     def url_for_result(self, result: Job) -> str:
         return reverse("admin:jobs_job_change", args=[result.public_id])
@@ -52,7 +62,8 @@ class JobAdmin(HistoryAdmin):
     list_filter = ("status", KindFilter, ModelFilter)
     list_select_related = ("tenant",)
     search_fields = ("pk",)  # makes the search box appear; `get_search_results` reads it
-    search_help_text = job_search.HELP
+    search_help_text = 'kind:  status:  error:"…"  gpu:  tenant:  tag:  created:>…  job_…'
+    list_before_template = "sightline_dashboard/job/bulk.html"
     actions = ("cancel_selected", "retry_selected")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
@@ -66,7 +77,11 @@ class JobAdmin(HistoryAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
     ) -> tuple[QuerySet[Job], bool]:
-        return queryset.filter(job_search.condition(search_term)), False
+        try:
+            return queryset.filter(search.condition(search_term)), False
+        except InvalidInput as refusal:
+            messages.error(request, refusal.detail)
+            return queryset.none(), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Job | None:
         if object_id.startswith(f"{ids.JOB}_"):
@@ -172,12 +187,12 @@ class JobAdmin(HistoryAdmin):
 
     # --- one job ---
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._operate(request, object_id, job_actions.CANCEL)
+        return self._operate(request, object_id, VERBS["cancel"])
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._operate(request, object_id, job_actions.RETRY)
+        return self._operate(request, object_id, VERBS["retry"])
 
-    def _operate(self, request: HttpRequest, object_id: str, verb: job_actions.Verb) -> HttpResponse:
+    def _operate(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponse:
         if refusal := only_post(request):
             return refusal
         if not self.has_operate_permission(request):
@@ -192,15 +207,13 @@ class JobAdmin(HistoryAdmin):
     # --- many jobs ---
     @admin.action(description="Cancel…", permissions=["operate"])
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
-        return self._operate_on(request, queryset, job_actions.CANCEL)
+        return self._operate_on(request, queryset, VERBS["cancel"])
 
     @admin.action(description="Retry…", permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
-        return self._operate_on(request, queryset, job_actions.RETRY)
+        return self._operate_on(request, queryset, VERBS["retry"])
 
-    def _operate_on(
-        self, request: HttpRequest, queryset: QuerySet[Job], verb: job_actions.Verb
-    ) -> HttpResponse | None:
+    def _operate_on(self, request: HttpRequest, queryset: QuerySet[Job], verb: Verb) -> HttpResponse | None:
         chosen = queryset.select_related("tenant").order_by("-pk")
         selection = job_actions.select(verb, list(chosen[: job_actions.LARGEST_SELECTION + 1]))
         if "confirmed" in request.POST and not selection.too_many:
@@ -218,7 +231,7 @@ class JobAdmin(HistoryAdmin):
         }
         return TemplateResponse(request, "sightline_dashboard/job/confirm.html", context)
 
-    def _report(self, request: HttpRequest, verb: job_actions.Verb, done: int, refusals: list[str]) -> None:
+    def _report(self, request: HttpRequest, verb: Verb, done: int, refusals: list[str]) -> None:
         if done:
             messages.success(request, f"{done} job{'s' * (done != 1)} {verb.done}.")
         if refusals:

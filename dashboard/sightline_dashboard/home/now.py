@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
+from sightline_dashboard.admin.causes import inbox, rows
 from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.home.group_rows import group_rows
 from sightline_dashboard.home.queue_rows import queue_rows
@@ -14,7 +15,8 @@ from sightline_dashboard.home.recent import recent
 from sightline_dashboard.home.running import running
 from sightline_dashboard.home.upkeep import upkeep
 
-LAST_FAILURES = 8
+LAST_FAILURES = 5
+CAUSES = 6
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "groups": groups,
         "sample": sample,
         "failures": list(failures),
+        "rows": rows(inbox(now=now), now=now, most=CAUSES),
         "upkeep": upkeep(now=now),
         "flower_url": settings.FLOWER_URL,
         "may_pause": request.user.has_perm("fleet.change_queue"),

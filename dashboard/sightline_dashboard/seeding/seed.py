@@ -10,6 +10,8 @@ from sightline.jobs.services.quarantine import block_media
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.tenants import keys
 from sightline.tenants.models import Tenant
+from sightline.triage import causes
+from sightline.triage.models import Cause, CauseState
 from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.seeding import stories
 from sightline_dashboard.seeding.writing import Fate, Place, Trouble, write
@@ -105,7 +107,17 @@ def seed(*, count: int, dice: random.Random) -> list[Job]:
         if job.status == Status.QUARANTINED:
             block_media(job_id=job.pk, reason=DIED.message)
     Job.objects.filter(status=Status.RUNNING).update(lease_until=now + _AHEAD)
+    _triage()
     return sorted(jobs, key=lambda job: job.pk)
+
+
+def _triage() -> None:
+    """Causes in several states: one is new, one is somebody's, one came back after it was resolved."""
+    while causes.count():
+        pass
+    by_code = {cause.code: cause for cause in Cause.objects.all()}
+    causes.acknowledge(fingerprint=by_code[BUSY.code].pk, actor="admin:operator", owner="operator")
+    Cause.objects.filter(pk=by_code[DIED.code].pk).update(state=CauseState.REGRESSED)
 
 
 def _one_a_kind(told: list[stories.Story]) -> list[stories.Story]:

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sightline.celery import queue_name
-from sightline.jobs.models import Attempt, Job, JobEvent
+from sightline.jobs.models import Attempt, Job, JobEvent, JobTag
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.kinds import registry
 from sightline.kinds.contract import Image, Outcome, StoredImage
 from sightline.media import services
 from sightline.media.models import Media
 from sightline.tenants.models import Tenant
+from sightline.triage.models import Failure
 from sightline_dashboard.seeding.stories import Story
 
 
@@ -120,6 +121,23 @@ def write(
     job.save(force_insert=True)
     Attempt.objects.bulk_create(rows.attempts)
     JobEvent.objects.bulk_create(rows.events)
+    JobTag.objects.bulk_create([JobTag(tenant=tenant, job=job, tag=tag) for tag in story.tags])
+    Failure.objects.bulk_create(
+        [
+            Failure(
+                fingerprint=attempt.fingerprint,
+                job_id=job.pk,
+                run=attempt.run,
+                tenant_id=tenant.pk,
+                kind=job.kind,
+                model=job.model,
+                group=attempt.group,
+                at=attempt.ended_at,
+            )
+            for attempt in rows.attempts
+            if attempt.fingerprint
+        ]
+    )
     return job
 
 

@@ -9,6 +9,7 @@ from sightline_dashboard import badges, durations
 
 register = template.Library()
 register.simple_tag(badges.badge, name="badge")
+register.simple_tag(badges.cause_badge, name="cause_badge")
 register.filter("duration", durations.duration)
 
 
@@ -30,3 +31,9 @@ def percent(value: float | None) -> str:
 def pretty(value: Any) -> str:
     """JSON to read. The template escapes it."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def share_of(value: float, whole: float) -> float:
+    """A value as a share of a whole, 0 to 1; 0 of nothing."""
+    return value / whole if whole else 0.0
