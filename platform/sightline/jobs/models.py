@@ -26,6 +26,10 @@ class Job(models.Model):
     prepared = models.BooleanField(
         default=True, help_text="Its media are bound; False: the input is as sent, and `prepare` comes first"
     )
+    replay_of = models.UUIDField(
+        null=True, help_text="The job that this one was made from; a number only, that one may be gone"
+    )
+    metered = models.BooleanField(default=False, help_text="Its tokens count for a quota of its tenant")
     images = models.JSONField(default=list, help_text="SHA-256 of the pixels of each image, in prompt order")
     deadline_at = models.DateTimeField(null=True)
     max_attempts = models.PositiveSmallIntegerField(default=3)
@@ -107,6 +111,10 @@ class Job(models.Model):
             models.Index(fields=["status", "id"], name="job_status"),
             models.Index(fields=["kind", "id"], name="job_kind"),
             models.Index(fields=["ended_at"], name="job_ended"),
+            # What retention deletes: there are few different retentions, and within one the order of the ends.
+            models.Index(
+                fields=["retention_s", "ended_at"], name="job_retention", condition=Q(ended_at__isnull=False)
+            ),
             # Jobs that wait for another one's answer, by that one. Small: an ended one leaves it.
             models.Index(
                 fields=["source"], name="job_follows", condition=Q(status="queued", source__isnull=False)
@@ -217,6 +225,25 @@ class JobTag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tag} {self.job_id}"
+
+
+class JobMedia(models.Model):
+    """An image of a job: while the row is there, nothing that cleans up deletes the image."""
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="media_rows", db_index=False)
+    media = models.ForeignKey(
+        "media.Media", on_delete=models.CASCADE, related_name="job_rows", db_index=False
+    )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["job", "media"], name="jobmedia_job"),
+            models.Index(fields=["media"], name="jobmedia_media"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.media_id} {self.job_id}"
 
 
 class IdempotencyKey(models.Model):
