@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Case, CharField, Value, When
 from django.db.models.functions import Concat
 
+from sightline.audit import services as audit
 from sightline.celery import probation_queue
 from sightline.clock import After
 from sightline.errors import NotFound
@@ -62,16 +64,20 @@ def report(*, group_id: str, state: EngineState, accepting: bool, probation: boo
 
 def drain(*, group_id: str, actor: str) -> None:
     """Take no new job from the next claim on; those aboard end. Survives restarts."""
-    if not Group.objects.filter(pk=group_id).update(
-        drained_at=After(), intake=Intake.CLOSED, detail=f"drained by {actor}"
-    ):
-        raise NotFound(f"There is no group {group_id}.")
+    with transaction.atomic():
+        if not Group.objects.filter(pk=group_id).update(
+            drained_at=After(), intake=Intake.CLOSED, detail=f"drained by {actor}"
+        ):
+            raise NotFound(f"There is no group {group_id}.")
+        audit.write(actor=actor, action="group.drain", subject=group_id)
 
 
 def undrain(*, group_id: str, actor: str) -> None:
     """Let the group's supervisor open the intake again, which it does within a second."""
-    if not Group.objects.filter(pk=group_id).update(drained_at=None, detail=f"resumed by {actor}"):
-        raise NotFound(f"There is no group {group_id}.")
+    with transaction.atomic():
+        if not Group.objects.filter(pk=group_id).update(drained_at=None, detail=f"resumed by {actor}"):
+            raise NotFound(f"There is no group {group_id}.")
+        audit.write(actor=actor, action="group.undrain", subject=group_id)
 
 
 def suspects_waiting(*, tag: str) -> bool:

@@ -1,7 +1,9 @@
 """Which queues there are, and an operator's word on them."""
 
 from django.conf import settings
+from django.db import transaction
 
+from sightline.audit import services as audit
 from sightline.celery import PREPARE, probation_queue, queue_name
 from sightline.clock import After
 from sightline.fleet.models import Queue
@@ -20,9 +22,13 @@ def names(*, tags: list[str] | None = None) -> list[str]:
 
 def pause(*, name: str, actor: str) -> None:
     """No claim succeeds on this queue from the next statement on. Jobs are accepted and wait."""
-    Queue.objects.update_or_create(name=name, defaults={"paused_at": After(), "paused_by": actor})
+    with transaction.atomic():
+        Queue.objects.update_or_create(name=name, defaults={"paused_at": After(), "paused_by": actor})
+        audit.write(actor=actor, action="queue.pause", subject=name)
 
 
 def resume(*, name: str, actor: str) -> None:
     """Open the queue again; the sweeper sends the wake-ups within a second."""
-    Queue.objects.filter(name=name).update(paused_at=None, paused_by=actor)
+    with transaction.atomic():
+        if Queue.objects.filter(name=name, paused_at__isnull=False).update(paused_at=None, paused_by=actor):
+            audit.write(actor=actor, action="queue.resume", subject=name)
