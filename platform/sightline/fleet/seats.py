@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django.db import transaction
 
+from sightline.audit import services as audit
 from sightline.errors import FieldError, InvalidInput, NotFound
 from sightline.fleet.models import Group
 from sightline.telemetry import lifecycle
@@ -35,6 +36,7 @@ def change(*, group_id: str, seats: Mapping[str, int | None], actor: str) -> dic
         now = {kind: changed.get(kind, count) for kind, count in group.seats_started_with.items()}
         _room(now, sum(group.seats_started_with.values()))
         Group.objects.filter(pk=group_id).update(seats_changed=changed, seats=now)
+        audit.write(actor=actor, action="group.seats", subject=group_id, before=dict(group.seats), after=now)
     lifecycle.seats_changed(group=group_id, seats=now, actor=actor)
     return now
 
