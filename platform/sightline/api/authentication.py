@@ -1,10 +1,11 @@
 """Bearer keys: who is asking."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from sightline.jobs.counters import State
 from sightline.tenants import keys
 from sightline.tenants.keys import NotAuthenticated
 from sightline.tenants.models import ApiKey, Tenant
@@ -18,6 +19,8 @@ class Principal:
     tenant: Tenant
     is_authenticated: bool = True
     """What Django's permission classes look at."""
+    states: list[State] = field(default_factory=list)
+    """Where the quotas stand that this request was counted in."""
 
     @property
     def actor(self) -> str:

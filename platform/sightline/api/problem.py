@@ -28,6 +28,7 @@ TITLES = {
     "invalid_json": "The body is not valid JSON",
     "kind_forbidden": "The key may not submit this kind",
     "media_too_large": "The media are too large",
+    "model_forbidden": "The key may not submit to this model",
     "method_not_allowed": "The method is not allowed here",
     "not_authenticated": "An API key is required",
     "not_found": "Not found",

@@ -18,7 +18,7 @@ _PROBLEM = "application/problem+json"
 CODES: dict[int, tuple[str, ...]] = {
     400: ("invalid_json", "bad_request"),
     401: ("not_authenticated",),
-    403: ("kind_forbidden", "scope_missing"),
+    403: ("kind_forbidden", "model_forbidden", "scope_missing"),
     404: ("not_found",),
     408: ("request_timeout",),
     409: ("idempotency_in_progress", "conflict"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -28,7 +28,7 @@ from sightline.media import services as media
 from sightline.media.models import Media
 from sightline.media.refusal import MediaRefused
 from sightline.net.urls import check_url
-from sightline.tenants.models import Tenant
+from sightline.tenants.models import ApiKey, Tenant
 
 ROUTE = "POST /api/v1/jobs"
 LONGEST_KEY = 255
@@ -36,6 +36,10 @@ LONGEST_KEY = 255
 
 class KindForbidden(Problem):
     code, status = "kind_forbidden", 403
+
+
+class ModelForbidden(Problem):
+    code, status = "model_forbidden", 403
 
 
 def accept(
@@ -55,21 +59,23 @@ def accept(
     if idempotency is not None and (first := replayed(tenant=principal.tenant, idempotency=idempotency)):
         return first
     request, inputs, params = read_request(body)
-    for kind in (request.kind, seats or request.kind):
-        if principal.key.kinds and kind not in principal.key.kinds:
-            raise KindForbidden(f"This key may not submit {kind} jobs.")
     model = _model(request.model)
+    refuse_forbidden(principal.key, {request.kind, seats or request.kind}, model)
     queue = queue_name(seats or request.kind, model)
     _refuse_unreachable(principal.tenant, queue, request.deadline_ms)
     fetches = any(ref.url is not None for ref in KINDS[request.kind].image_refs(inputs))
     admitted: list[str] = []
     try:
         for name in (PREPARE, queue) if fetches else (queue,):
-            admission.admit(tenant=principal.tenant, queue=name)
+            _admit(principal, name)
             admitted.append(name)
         submission = _submission(principal, request, model, inputs, params, files, body["input"], seats)
-        return submit(submission=submission, idempotency=idempotency, render=accepted)
+        found = submit(submission=submission, idempotency=idempotency, render=accepted)
+        if isinstance(found, Replayed):
+            _withdraw(principal, admitted)
+        return found
     except IntegrityError as error:
+        _withdraw(principal, admitted)
         if idempotency is None:
             raise
         raise Problem(
@@ -80,9 +86,38 @@ def accept(
             retry_after_s=1,
         ) from error
     except BaseException:
-        for name in admitted:
-            admission.withdraw(tenant=principal.tenant, queue=name)
+        _withdraw(principal, admitted)
         raise
+
+
+def submission(*, principal: Principal, body: Any, seats: str = "") -> Submission:
+    """A validated request of many that are submitted together, its media stored; the caller admits it."""
+    request, inputs, params = read_request(body)
+    model = _model(request.model)
+    refuse_forbidden(principal.key, {request.kind, seats or request.kind}, model)
+    return _submission(principal, request, model, inputs, params, {}, body["input"], seats)
+
+
+def refuse_forbidden(key: ApiKey, kinds: Collection[str], model: str) -> None:
+    """403 for kinds and models that the key may not submit to."""
+    for kind in kinds:
+        if key.kinds and kind not in key.kinds:
+            raise KindForbidden(f"This key may not submit {kind} jobs.")
+    if key.model_tags and model not in key.model_tags:
+        raise ModelForbidden(f"This key may not submit to the model {model}.")
+
+
+def _admit(principal: Principal, queue: str) -> None:
+    try:
+        principal.states.extend(admission.admit(tenant=principal.tenant, queue=queue))
+    except admission.Refused as refusal:
+        principal.states.extend(refusal.states)
+        raise
+
+
+def _withdraw(principal: Principal, queues: Sequence[str]) -> None:
+    for name in queues:
+        admission.withdraw(tenant=principal.tenant, queue=name)
 
 
 def _idempotency(

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from sightline import ids
+from sightline.api import rate_limits
 from sightline.api.authentication import Principal
 from sightline.database import statements
 from sightline.errors import NotFound, Problem
@@ -44,7 +45,10 @@ class NativeView(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         final = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in _HEADERS.items():
+        # Not `request.user`: for a request that was refused before, that would authenticate it once more.
+        principal = getattr(request, "_user", None)
+        states = principal.states if isinstance(principal, Principal) else ()
+        for name, value in {**_HEADERS, **rate_limits.headers(states)}.items():
             final.headers.setdefault(name, value)
         return final
 
