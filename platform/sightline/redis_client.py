@@ -67,8 +67,13 @@ def client() -> redis.Redis:
 
     A lost connection is made anew once; a time-out is not waited for twice.
     """
+    return connect(settings.REDIS_URL)
+
+
+def connect(url: str) -> redis.Redis:
+    """A client of any Redis with the same time-outs."""
     return redis.Redis.from_url(
-        settings.REDIS_URL,
+        url,
         socket_timeout=settings.REDIS_TIMEOUT_S,
         socket_connect_timeout=settings.REDIS_TIMEOUT_S,
         health_check_interval=10,

@@ -184,6 +184,15 @@ if REDIS_EMBEDDED:
     REDIS_URL = f"unix://{REDIS_SOCKET}"
 REDIS_TIMEOUT_S = 5.0 if _PATIENT else 0.5
 
+# --- answers that are used again --------------------------------------------------------------------------------
+# Off: no job looks for an earlier answer, whatever its request says.
+CACHE = env.boolean("SIGHTLINE_CACHE", True)
+# How old an answer may be where a request does not say.
+CACHE_TTL_S = env.integer("SIGHTLINE_CACHE_TTL_S", 86_400, least=1, most=30 * 86_400)
+# L1 lives in the same Redis, bounded; or in one of its own (LRU) that may lose everything at any time.
+CACHE_REDIS_URL = env.secret("SIGHTLINE_CACHE_REDIS_URL") or REDIS_URL
+CACHE_L1_BYTES = env.integer("SIGHTLINE_CACHE_L1_BYTES", 64 * 2**20, least=1024)
+
 # --- models and seats -------------------------------------------------------------------------------------------
 # A tag maps to a checkpoint and its engine options; the engine's package checks them when a group starts.
 MODELS = env.mapping("SIGHTLINE_MODELS", {"default": {}})

@@ -6,6 +6,7 @@ types are what the ORM writes and reads on every database. Everything off that p
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -16,14 +17,43 @@ from sightline import clock
 M = TypeVar("M", bound=models.Model)
 
 
-def insert(row: models.Model) -> None:
-    """Insert a new row; defaults are the model's. An automatic primary key is not read back."""
+@dataclass(frozen=True, kw_only=True)
+class Sql:
+    """A value that the database computes. `text` must be the same for all values of one meaning: it is kept."""
+
+    text: str
+    params: tuple[Any, ...]
+
+
+def insert(
+    row: models.Model,
+    *,
+    only_if: tuple[str, Sequence[Any]] | None = None,
+    unless_taken: str = "",
+    moments: tuple[str, ...] = (),
+) -> bool:
+    """Insert a new row; defaults are the model's. An automatic primary key is not read back.
+
+    False when it was not inserted: the condition `only_if` (SQL and its parameters) does not hold, or the value of
+    the column `unless_taken`, unique where it is not null, is taken. `moments` are time columns to be read back.
+    """
     fields = [field for field in row._meta.concrete_fields if not isinstance(field, models.AutoField)]
     values = [field.pre_save(row, True) for field in fields]
     texts, params = _bound(list(zip(fields, values, strict=True)))
+    condition, more = only_if or ("", ())
     with connection.cursor() as cursor:
-        cursor.execute(_insert(row._meta.model, tuple(texts)), params)
+        text = _insert(row._meta.model, tuple(texts), condition, unless_taken, moments)
+        cursor.execute(text, [*params, *more])
+        if moments:
+            found = cursor.fetchone()
+            if found is None:
+                return False
+            for name, value in zip(moments, found, strict=True):
+                setattr(row, name, clock.parse(value) if value is not None else None)
+        elif not cursor.rowcount:
+            return False
     row._state.adding, row._state.db = False, connection.alias
+    return True
 
 
 def insert_many(rows: Sequence[models.Model]) -> None:
@@ -47,6 +77,20 @@ def update(model: type[models.Model], *, where: Mapping[str, Any], **changes: An
             _update(model, tuple(changes), tuple(texts), tuple(where), tuple(found)), [*params, *keys]
         )
         return int(cursor.rowcount)
+
+
+def change(
+    model: type[models.Model], *, where: Mapping[str, Any], returning: tuple[str, ...], **changes: Any
+) -> tuple[Any, ...] | None:
+    """`update` for one row: the values, as the database holds them, of some of its columns; None: there was none."""
+    get = model._meta.get_field
+    texts, params = _bound([(get(name), value) for name, value in changes.items()])
+    found, keys = _bound([(get(name), value) for name, value in where.items()])
+    text = _update(model, tuple(changes), tuple(texts), tuple(where), tuple(found), returning)
+    with connection.cursor() as cursor:
+        cursor.execute(text, [*params, *keys])
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
 
 
 def first(model: type[M], *, related: str | None = None, now: bool = False, **where: Any) -> M | None:
@@ -94,7 +138,10 @@ def _bound(values: list[tuple[Any, Any]]) -> tuple[list[str], list[Any]]:
     """A placeholder and a parameter for each value; the database's clock has an expression of its own."""
     texts, params = [], []
     for field, value in values:
-        if isinstance(value, clock.After):
+        if isinstance(value, Sql):
+            texts.append(value.text)
+            params.extend(value.params)
+        elif isinstance(value, clock.After):
             texts.append(clock.after_sql())
             params.append(clock.after_param(value.seconds))
         else:
@@ -104,10 +151,23 @@ def _bound(values: list[tuple[Any, Any]]) -> tuple[list[str], list[Any]]:
 
 
 @cache
-def _insert(model: type[models.Model], texts: tuple[str, ...]) -> str:
+def _insert(
+    model: type[models.Model],
+    texts: tuple[str, ...],
+    only_if: str = "",
+    unless_taken: str = "",
+    returning: tuple[str, ...] = (),
+) -> str:
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({", ".join(texts)})'  # noqa: S608
+    values = ", ".join(texts)
+    values = f"SELECT {values} WHERE {only_if}" if only_if else f"VALUES ({values})"
+    if unless_taken:
+        column = f'"{_column(model, unless_taken)}"'
+        values += f" ON CONFLICT ({column}) WHERE {column} IS NOT NULL DO NOTHING"
+    if returning:
+        values += " RETURNING " + ", ".join(f'"{_column(model, name)}"' for name in returning)
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) {values}'
 
 
 @cache
@@ -117,11 +177,13 @@ def _update(
     texts: tuple[str, ...],
     where: tuple[str, ...],
     found: tuple[str, ...],
+    returning: tuple[str, ...] = (),
 ) -> str:
     changes = ", ".join(
         f'"{_column(model, name)}" = {text}' for name, text in zip(changed, texts, strict=True)
     )
-    return f'UPDATE "{model._meta.db_table}" SET {changes} WHERE {_condition(model, where, found)}'  # noqa: S608
+    end = " RETURNING " + ", ".join(f'"{_column(model, name)}"' for name in returning) if returning else ""
+    return f'UPDATE "{model._meta.db_table}" SET {changes} WHERE {_condition(model, where, found)}{end}'  # noqa: S608
 
 
 @cache

@@ -2,7 +2,10 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from uuid import UUID
+
+from redis import Redis
 
 from sightline import ids
 from sightline.redis_client import RedisAway, call
@@ -21,6 +24,22 @@ def ended_channel(job_id: UUID) -> str:
 def ended(*, job_id: UUID, status: str) -> None:
     """Wake the waiters of a job. A lost message costs them a look at the database a second later."""
     _publish(ended_channel(job_id), {"status": str(status)})
+
+
+def ended_all(*, job_ids: Sequence[UUID], status: str) -> None:
+    """`ended` for many jobs that ended in one transaction, in one round trip."""
+    message = json.dumps({"status": str(status)})
+
+    def send(redis: Redis) -> None:
+        pipeline = redis.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipeline.publish(ended_channel(job_id), message)
+        pipeline.execute()
+
+    try:
+        call(send)
+    except RedisAway as error:
+        log.warning("event=notices_not_sent count=%d reason=%r", len(job_ids), str(error))
 
 
 def abort(*, job_id: UUID) -> None:

@@ -125,6 +125,8 @@ class Kind(Protocol):
     """Schema of `input`; unknown fields are refused by name."""
     Params: ClassVar[type[BaseModel]]
     """Schema of `params`."""
+    defaults: ClassVar[Json]
+    """Sampling fields that hold where `params` says nothing."""
 
     def image_refs(self, input: Any) -> list[ImageRef]:
         """The images of a validated input, in prompt order."""

@@ -5,9 +5,13 @@ Called by the services after their transaction, so that nothing is told that did
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from sightline import ids
+from sightline.batches.models import Batch
 from sightline.jobs.claims import LEASE_LAPSED, Claim, Failure
 from sightline.jobs.models import Job
 from sightline.jobs.status import TERMINAL, AttemptOutcome, Status
@@ -31,6 +35,10 @@ def _value(value: Any) -> str:
     return text if _PLAIN.fullmatch(text) else repr(text)
 
 
+def _public(job_id: UUID | None) -> str:
+    return ids.encode(ids.JOB, job_id) if job_id is not None else "-"
+
+
 def submitted(job: Job) -> None:
     log.info(
         _line("submitted", job.public_id, job.kind, 0, tenant=job.tenant_id, queue=job.queue, turn=job.turn)
@@ -52,6 +60,47 @@ def submitted_many(jobs: Sequence[Job]) -> None:
             queue=first.queue,
         )
     )
+
+
+def batch(row: Batch, event: str, **more: Any) -> None:
+    """A step in the life of a batch; its jobs have their own lines."""
+    fields = {"event": event, "batch": row.public_id, "tenant": row.tenant_id, **more}
+    log.info(" ".join(f"{key}={_value(value)}" for key, value in fields.items()))
+
+
+def answered(job: Job, *, tier: str) -> None:
+    """It ended as it came: the answer was there."""
+    log.info(
+        _line("answered", job.public_id, job.kind, 0, tenant=job.tenant_id, tier=tier, source=_public(job.source))
+    )
+    metrics.observe_ended(kind=job.kind, tag=job.model, status=Status.SUCCEEDED, cache=tier)
+
+
+def coalesced(job: Job) -> None:
+    """It waits for the answer of another job."""
+    log.info(
+        _line("coalesced", job.public_id, job.kind, 0, tenant=job.tenant_id, leader=_public(job.source))
+    )
+    metrics.count("sightline_cache_total", kind=job.kind, outcome="coalesced")
+
+
+def missed(job: Job) -> None:
+    """Nothing was there; it will answer for its request."""
+    metrics.count("sightline_cache_total", kind=job.kind, outcome="miss")
+
+
+def promoted(job: Job, *, left: Job) -> None:
+    """A follower takes the place of its leader, which ended without an answer."""
+    log.info(_line("promoted", job.public_id, job.kind, job.run, leader=left.public_id))
+
+
+def followers_ended(jobs: Sequence[Job], *, status: Status) -> None:
+    """Jobs that ended with their leader."""
+    for job in jobs:
+        log.info(_line("ended", job.public_id, job.kind, job.run, status=status, coalesced=True))
+    counts = Counter((job.kind, job.model) for job in jobs)
+    for (kind, tag), count in counts.items():
+        metrics.count("sightline_jobs_total", count, kind=kind, tag=tag, status=status)
 
 
 def started(claim: Claim, *, worker: str) -> None:

@@ -19,6 +19,7 @@ COUNTERS: Mapping[str, str] = {
     "sightline_attempts_total": "Attempts that ended, by outcome and group.",
     "sightline_wakeups_topped_up_total": "Wake-ups that the sweeper sent because they were missing, by queue.",
     "sightline_leases_reclaimed_total": "Jobs whose lease lapsed, by kind.",
+    "sightline_cache_total": "Submissions that asked the cache, by kind and outcome: l1, l2, near, coalesced, miss.",
     "sightline_webhook_attempts_total": "Requests to webhook receivers, by outcome.",
 }
 HISTOGRAMS: Mapping[str, str] = {
@@ -45,10 +46,12 @@ def observe_ended(
     queue_wait_s: float | None = None,
     run_s: float | None = None,
     attempt: tuple[str, str] | None = None,
+    cache: str | None = None,
 ) -> None:
     """Count an ended job and its durations; None for a job that was never claimed. One round trip.
 
-    `attempt` is the outcome and the group of the attempt that ended it, counted as well.
+    `attempt` is the outcome and the group of the attempt that ended it, `cache` the tier that had the answer; both
+    are counted as well.
     """
     changes = [(_field("sightline_jobs_total", {"kind": kind, "tag": tag, "status": status}), 1.0)]
     where = {"kind": kind, "tag": tag}
@@ -56,6 +59,8 @@ def observe_ended(
         changes += _observation("sightline_queue_wait_seconds", queue_wait_s, where)
     if run_s is not None:
         changes += _observation("sightline_run_seconds", run_s, where)
+    if cache is not None:
+        changes.append((_field("sightline_cache_total", {"kind": kind, "outcome": cache}), 1.0))
     if attempt is not None:
         outcome, group = attempt
         changes.append((_field("sightline_attempts_total", {"outcome": outcome, "group": group}), 1.0))

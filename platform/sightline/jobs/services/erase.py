@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from sightline.cache import l1
 from sightline.clock import After
 from sightline.errors import Conflict
 from sightline.jobs.models import Attempt, IdempotencyKey, Job, JobTag
@@ -12,9 +13,11 @@ from sightline.jobs.status import TERMINAL
 def erase(*, job: Job, actor: str) -> None:
     """Delete input, parameters, metadata and output of an ended job; `Conflict` while it is active.
 
-    Harmless when it was erased before. What attempts quote of the model's text goes as well.
+    Harmless when it was erased before. What attempts quote of the model's text goes as well, and the cache has its
+    answer no more.
     """
     with transaction.atomic():
+        key = Job.objects.filter(pk=job.pk).values_list("cache_key", flat=True).first()
         erased = Job.objects.filter(pk=job.pk, status__in=TERMINAL, erased_at=None).update(
             input={},
             params={},
@@ -24,6 +27,7 @@ def erase(*, job: Job, actor: str) -> None:
             webhook_url="",
             output=None,
             error=None,
+            cache_key=None,
             erased_at=After(),
         )
         if erased:
@@ -33,5 +37,7 @@ def erase(*, job: Job, actor: str) -> None:
                 response={"id": job.public_id, "object": "job"}
             )
             record(job_id=job.pk, type="job.erased", run=job.run, actor=actor)
+            if key:
+                transaction.on_commit(lambda: l1.forget(key))
     if not erased and not Job.objects.filter(pk=job.pk, erased_at__isnull=False).exists():
         raise Conflict("An active job cannot be erased. Cancel it first.")

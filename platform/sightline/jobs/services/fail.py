@@ -13,6 +13,7 @@ from sightline.clock import After
 from sightline.events import notify
 from sightline.jobs.claims import Claim, Failure
 from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services import followers
 from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.services.quarantine import block_media
@@ -56,7 +57,10 @@ def fail(*, claim: Claim, failure: Failure, lapsed: bool = False) -> Status | No
         held = Job.objects.filter(pk=claim.job_id, fence=claim.fence, status=Status.RUNNING)
         if lapsed:  # a late renewal may have saved the lease since the sweeper read the row
             held = held.filter(lease_until__lt=After())
-        if not held.update(lease_until=None, **change):
+        # Locked and read before its key is gone: who follows it takes its place below.
+        left = None if status is Status.QUEUED else held.select_for_update().only(*followers.LEFT).first()
+        # A running job with a source inherited its attempt; queued again, it is a job of its own.
+        if not held.update(lease_until=None, source=None, **change):
             return None
         Attempt.objects.filter(job_id=claim.job_id, run=claim.run).update(
             outcome=failure.outcome,
@@ -84,6 +88,8 @@ def fail(*, claim: Claim, failure: Failure, lapsed: bool = False) -> Status | No
             announce(ended=claim, status=status)
             if status is Status.QUARANTINED:
                 block_media(job_id=claim.job_id, reason=storable(failure.message[:300]))
+            if left is not None:
+                followers.leave(left=left, status=status, error=change["error"])
     lifecycle.failed(claim, failure, status=status)
     if status is not Status.QUEUED:
         notify.ended(job_id=claim.job_id, status=status)
@@ -136,4 +142,4 @@ def _ended(status: Status, failure: Failure) -> dict[str, Any]:
     }
     if failure.pointer:
         error["pointer"] = failure.pointer[:300]
-    return {"status": status, "ended_at": After(), "error": error}
+    return {"status": status, "ended_at": After(), "cache_key": None, "error": error}

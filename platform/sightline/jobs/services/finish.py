@@ -2,16 +2,26 @@
 
 from django.db import transaction
 
+from sightline.cache.keys import REVISION_LENGTH
 from sightline.clock import After
 from sightline.database import statements
 from sightline.events import notify
 from sightline.jobs.claims import Claim, Result
 from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services import followers
 from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.jobs.storable import storable
 from sightline.telemetry import lifecycle
+
+# Only what the revision in the key answered may answer for the key: during a roll-out, a job that was accepted for
+# the old one may run on the new one.
+_KEPT = (
+    f"CASE WHEN substr(cache_key, 1, {REVISION_LENGTH}) ="  # noqa: S608
+    " (SELECT g.revision FROM fleet_group g WHERE g.id = %s)"
+    " THEN cache_key END"
+)
 
 
 def finish(*, claim: Claim, result: Result) -> bool:
@@ -20,9 +30,10 @@ def finish(*, claim: Claim, result: Result) -> bool:
     outcome = AttemptOutcome.SUCCEEDED if result.complete else AttemptOutcome.INCOMPLETE
     timings = {"queue": claim.queued_ms, **result.timings}
     with transaction.atomic():
-        written = statements.update(
+        written = statements.change(
             Job,
             where={"id": claim.job_id, "fence": claim.fence, "status": Status.RUNNING},
+            returning=("followed",),
             status=status,
             output=storable(result.output),
             finish_reason=result.finish_reason[:20],
@@ -32,8 +43,9 @@ def finish(*, claim: Claim, result: Result) -> bool:
             lease_until=None,
             suspect=False,
             ended_at=After(),
+            cache_key=statements.Sql(text=_KEPT, params=(claim.group,)) if result.complete else None,
         )
-        if not written:
+        if written is None:
             return False
         statements.update(
             Attempt,
@@ -45,6 +57,8 @@ def finish(*, claim: Claim, result: Result) -> bool:
         )
         record(job_id=claim.job_id, type=f"job.{status}", run=claim.run)
         announce(ended=claim, status=status)
+        if written[0]:
+            followers.answer(leader=claim.job_id, status=status, result=result)
     lifecycle.ended(claim, status=status, timings=timings, usage=result.usage)
     notify.ended(job_id=claim.job_id, status=status)
     return True

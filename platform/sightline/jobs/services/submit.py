@@ -1,19 +1,27 @@
-"""Accept a job: one transaction, then one wake-up."""
+"""Accept a job: one transaction, then one wake-up. A request that was answered before ends in the same transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
+from sightline import clock
+from sightline.cache import l1, lookup
+from sightline.cache.values import Found, InFlight, Stale, Wanted
 from sightline.celery import PREPARE, queue_name
+from sightline.clock import After
 from sightline.database import statements
 from sightline.errors import Problem
 from sightline.events import live
 from sightline.jobs import turns, wakeups
-from sightline.jobs.models import IdempotencyKey, Job, JobTag
+from sightline.jobs.models import IdempotencyKey, Job, JobEvent, JobTag
+from sightline.jobs.services import followers
+from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
+from sightline.jobs.status import Status
 from sightline.telemetry import lifecycle
 from sightline.tenants.models import ApiKey, Tenant
 
@@ -42,6 +50,12 @@ class Submission:
     """The kind whose seats it takes; empty: its own."""
     stream: bool = False
     """Its text is read from the first token on."""
+    cache_mode: str = ""
+    """exact, near or refresh; empty: it asks no cache."""
+    cache_ttl_s: int | None = None
+    """How old an answer may be; None: the usual."""
+    cache: Wanted | None = None
+    """What to look for. None without a mode, and while its pictures are not there: then `prepared` looks."""
     webhook_url: str = ""
     """Told of the job's end, besides the tenant's endpoints."""
     tags: list[str] = field(default_factory=list)
@@ -65,6 +79,14 @@ class Replayed:
     job: Job | None
     status: int
     response: dict[str, Any]
+
+
+class _Outdated(Exception):
+    """What the cache said a moment ago does not hold any more."""
+
+
+_LOOKS = 4
+"""Then the job is done without the cache: so many identical ones came and went meanwhile."""
 
 
 class IdempotencyMismatch(Problem):
@@ -92,38 +114,80 @@ def submit(
     submission: Submission,
     idempotency: Idempotency | None = None,
     render: Callable[[Job], dict[str, Any]] | None = None,
+    admit: Callable[[], None] | None = None,
 ) -> Job | Replayed:
     """Keep the job and wake its queue. Under an idempotency key the answer that `render` makes is kept as well.
+
+    A job that is answered out of the cache comes back ended. One whose request is being answered right now follows
+    that job (`source`), and only one that will wait for a seat of its own is asked for by `admit`, which may refuse.
 
     Two requests with one key race on the unique row: the loser's whole transaction is undone, and it answers what
     the winner answered.
     """
-    try:
-        with transaction.atomic():
-            job = _insert(submission)
-            if idempotency is not None and render is not None:
-                IdempotencyKey.objects.create(
-                    tenant=submission.tenant,
-                    route=idempotency.route,
-                    key=idempotency.key,
-                    body_sha256=idempotency.body_sha256,
-                    job=job,
-                    status=202,
-                    response=render(job),
-                    created_at=job.created_at,
-                )
-    except IntegrityError:
-        if (
-            idempotency is None
-            or (first := replayed(tenant=submission.tenant, idempotency=idempotency)) is None
-        ):
-            raise
-        return first
+    there = lookup.find(submission.cache) if submission.cache is not None else None
+    for more in reversed(range(_LOOKS)):
+        if admit is not None and not isinstance(there, Found | InFlight):
+            admit()
+            admit = None
+        try:
+            with transaction.atomic():
+                job = _place(submission, there)
+                if idempotency is not None and render is not None:
+                    _remember(idempotency, job, render(job))
+            break
+        except _Outdated:
+            # What was found is no longer so. Every turn of this loop means that another submission got ahead.
+            if isinstance(there, Found):
+                l1.forget(there.key)
+            submission = submission if more else replace(submission, cache=None)
+            there = lookup.find(submission.cache, fresh=True) if submission.cache is not None else None
+        except IntegrityError:
+            if (
+                idempotency is None
+                or (first := replayed(tenant=submission.tenant, idempotency=idempotency)) is None
+            ):
+                raise
+            return first
+    _tell(submission, job, there)
+    return job
+
+
+def _tell(submission: Submission, job: Job, there: Found | InFlight | Stale | None) -> None:
+    match there:
+        case Found():
+            lifecycle.answered(job, tier=there.tier)
+            transaction.on_commit(partial(_similar_served, submission, there, job))
+            return
+        case InFlight():
+            lifecycle.coalesced(job)
+            if submission.stream:
+                transaction.on_commit(lambda: live.want(there.leader))
+            return
     lifecycle.submitted(job)
+    if submission.cache is not None:
+        lifecycle.missed(job)
     if submission.stream:
         transaction.on_commit(lambda: live.want(job.pk))  # before anybody can begin with it
     transaction.on_commit(lambda: wakeups.publish(queue=job.queue))
-    return job
+
+
+def _similar_served(submission: Submission, found: Found, job: Job) -> None:
+    if found.served_from != "cache" and submission.cache is not None:
+        for tier in lookup.SIMILAR:
+            tier.served(submission.cache, found, job)
+
+
+def _remember(idempotency: Idempotency, job: Job, response: dict[str, Any]) -> None:
+    IdempotencyKey.objects.create(
+        tenant_id=job.tenant_id,
+        route=idempotency.route,
+        key=idempotency.key,
+        body_sha256=idempotency.body_sha256,
+        job=job,
+        status=200 if job.ended else 202,
+        response=response,
+        created_at=job.created_at,
+    )
 
 
 def queue_of(submission: Submission) -> str:
@@ -138,11 +202,12 @@ def weight_of(submission: Submission) -> int:
     return submission.to_fetch or submission.cost
 
 
-def row(submission: Submission, *, turn: int, now: datetime) -> Job:
-    """The job as it is inserted."""
-    deadline = None
+def row(submission: Submission, *, turn: int, now: datetime | None = None, **more: Any) -> Job:
+    """The job as it is inserted; without `now`, the database says at the insertion what time it is."""
+    deadline: datetime | After | None = None
     if submission.deadline_ms is not None:
-        deadline = now + timedelta(milliseconds=submission.deadline_ms)
+        seconds = submission.deadline_ms / 1000
+        deadline = now + timedelta(seconds=seconds) if now is not None else After(seconds)
     return Job(
         tenant=submission.tenant,
         api_key=submission.api_key,
@@ -161,23 +226,103 @@ def row(submission: Submission, *, turn: int, now: datetime) -> Job:
         prepared=not submission.to_fetch,
         webhook_url=submission.webhook_url,
         announced=bool(submission.webhook_url) or submission.tenant.has_webhooks,
+        cache_mode=submission.cache_mode,
+        cache_ttl_s=submission.cache_ttl_s,
         turn=turn,
-        created_at=now,
+        created_at=now if now is not None else After(),
+        **more,
     )
 
 
-def _insert(submission: Submission) -> Job:
+def _place(submission: Submission, there: Found | InFlight | Stale | None) -> Job:
+    """Insert the job according to what was found; `_Outdated` when that is no longer so."""
+    match there:
+        case Found():
+            job = _answered(submission, there)
+        case InFlight():
+            job = _following(submission, there)
+        case _:
+            job = _waiting(submission, there)
+    if submission.tags:
+        JobTag.objects.bulk_create(
+            [JobTag(tenant_id=submission.tenant.pk, job_id=job.pk, tag=tag) for tag in submission.tags]
+        )
+    return job
+
+
+def _answered(submission: Submission, found: Found) -> Job:
+    """A job that ends as it is accepted, with a copy of an answer, if the answer's own job still vouches for it.
+
+    No engine worked for it: its usage is zero, and it has no timings.
+    """
+    ttl_s = submission.cache.ttl_s if submission.cache is not None else 0
+    job = row(
+        submission,
+        turn=0,
+        status=Status.SUCCEEDED,
+        output=found.output,
+        finish_reason=found.finish_reason,
+        served_from=found.served_from,
+        usage=dict(followers.NO_USAGE),
+        source=found.source,
+        source_ended_at=found.ended_at,
+        ended_at=After(),
+    )
+    # In the statement itself: an answer that was erased or replaced a moment ago is not given any more.
+    vouched = (
+        "EXISTS (SELECT 1 FROM jobs_job s WHERE s.cache_key = %s AND s.id = %s"  # noqa: S608
+        f" AND s.status = 'succeeded' AND s.ended_at >= {clock.after_sql()})"
+    )
+    source = found.source.hex if connection.vendor == "sqlite" else str(found.source)
+    if not statements.insert(
+        job,
+        only_if=(vouched, [found.key, source, clock.after_param(-ttl_s)]),
+        moments=("created_at", "ended_at", "deadline_at"),
+    ):
+        raise _Outdated
+    statements.insert_many(
+        [
+            JobEvent(job_id=job.pk, type="job.queued", at=job.created_at),
+            JobEvent(job_id=job.pk, type=f"job.{Status.SUCCEEDED}", at=job.created_at),
+        ]
+    )
+    announce(ended=job, status=Status.SUCCEEDED)
+    return job
+
+
+def _following(submission: Submission, there: InFlight) -> Job:
+    """A job that waits for the answer which is being made for another one."""
+    wanted = submission.cache
+    exclusive = not there.followed or followers.outranks(queue_of(submission), there.queue)
+    if wanted is None or (leader := followers.lock(there, key=wanted.key, exclusive=exclusive)) is None:
+        raise _Outdated
+    job = row(submission, turn=leader.turn, source=there.leader, parked_until=followers.FOLLOWING)
+    statements.insert(job, moments=("created_at", "deadline_at"))
+    record(job_id=job.pk, type="job.queued", coalesced=True)
+    followers.join(leader, job, cost=weight_of(submission), weight=submission.tenant.weight)
+    return job
+
+
+def _waiting(submission: Submission, stale: Stale | None) -> Job:
+    """A job that takes its turn; with a key, it is from now on the one that answers for it."""
     place = turns.take(
         tenant_id=submission.tenant.pk,
         queue=queue_of(submission),
         cost=weight_of(submission),
         weight=submission.tenant.weight,
     )
-    job = row(submission, turn=place.turn, now=place.now)
-    statements.insert(job)
-    if submission.tags:
-        JobTag.objects.bulk_create(
-            [JobTag(tenant_id=submission.tenant.pk, job_id=job.pk, tag=tag) for tag in submission.tags]
-        )
+    wanted = submission.cache
+    if wanted is None:
+        job = row(submission, turn=place.turn, now=place.now)
+        statements.insert(job)
+    else:
+        if isinstance(stale, Stale):
+            statements.update(Job, where={"id": stale.holder, "cache_key": wanted.key}, cache_key=None)
+        job = row(submission, turn=place.turn, now=place.now, cache_key=wanted.key)
+        if not statements.insert(job, unless_taken="cache_key"):
+            raise _Outdated
+        if wanted.mode == "near":
+            for tier in lookup.SIMILAR:
+                tier.keep(wanted, job)
     record(job_id=job.pk, type="job.queued")
     return job

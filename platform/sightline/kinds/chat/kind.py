@@ -91,6 +91,7 @@ class Chat:
     name: ClassVar[str] = "chat"
     Input: ClassVar[type[BaseModel]] = ChatInput
     Params: ClassVar[type[BaseModel]] = ChatParams
+    defaults: ClassVar[Json] = DEFAULTS
 
     def image_refs(self, input: ChatInput) -> list[ImageRef]:
         """The images of the short form, or of all messages in order."""

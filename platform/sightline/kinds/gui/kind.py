@@ -73,6 +73,7 @@ class Gui:
     name: ClassVar[str] = "gui"
     Input: ClassVar[type[BaseModel]] = GuiInput
     Params: ClassVar[type[BaseModel]] = GuiParams
+    defaults: ClassVar[Json] = DEFAULTS
 
     def image_refs(self, input: GuiInput) -> list[ImageRef]:
         """The screenshot."""

@@ -81,6 +81,7 @@ class Ocr:
     name: ClassVar[str] = "ocr"
     Input: ClassVar[type[BaseModel]] = OcrInput
     Params: ClassVar[type[BaseModel]] = OcrParams
+    defaults: ClassVar[Json] = DEFAULTS
 
     def image_refs(self, input: OcrInput) -> list[ImageRef]:
         """The pages."""
