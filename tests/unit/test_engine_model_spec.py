@@ -104,6 +104,8 @@ def test_a_cpu_plan_is_offline_eager_and_bounded_in_threads() -> None:
     assert plan.env["VLLM_CPU_KVCACHE_SPACE"] == "2"
     assert plan.env["HF_HUB_OFFLINE"] == "1"
     assert "--gpu-memory-utilization" not in plan.argv
+    # One process for engine and model: two would spin on the cores while they wait for each other.
+    assert flag(plan.argv, "--distributed-executor-backend").endswith("UniProcExecutor")
 
 
 def test_a_group_of_another_size_than_the_spec_is_refused() -> None:
