@@ -77,6 +77,7 @@ def _core(platform: Platform) -> psutil.Process:
     )
 
 
+@pytest.mark.row(10)
 def test_cancelling_reaches_vllm_and_frees_the_seat(platform: Platform) -> None:
     client = platform.client()
     job = _running(platform, client)
@@ -85,6 +86,7 @@ def test_cancelling_reaches_vllm_and_frees_the_seat(platform: Platform) -> None:
     assert client.wait(job)["status"] == "cancelled"
 
 
+@pytest.mark.row(3)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
 def test_a_job_aboard_a_lost_engine_core_runs_again(platform: Platform, number: signal.Signals) -> None:
     client = platform.client()

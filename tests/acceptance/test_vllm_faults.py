@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(420)]
 
 
+@pytest.mark.row(3)
 def test_a_call_aboard_a_dying_engine_core_is_a_crash(own_vllm: RunningVllm) -> None:
     engine = OpenAIEngine(own_vllm.url, max_concurrency=2)
     started = threading.Event()

@@ -19,7 +19,9 @@ def _shared(request: pytest.FixtureRequest) -> Iterator[Platform]:
     if request.config.getoption("database") == "postgres":
         postgres = request.getfixturevalue("postgres_server")
     poison = sha256(picture(POISON * 16))
-    with Platform(postgres=postgres, twin_options=("profile=instant", f"poison={poison}")) as platform:
+    env = {"SIGHTLINE_ALLOWED_NETWORKS": "127.7.0.0/16"}
+    options = ("profile=instant", f"poison={poison}")
+    with Platform(postgres=postgres, twin_options=options, env=env) as platform:
         yield platform
 
 

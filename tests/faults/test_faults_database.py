@@ -12,6 +12,7 @@ from support.waiting import until
 LOCKED_S = 10.0
 
 
+@pytest.mark.row(7)
 @pytest.mark.only_on("sqlite")
 def test_a_locked_sqlite_refuses_loudly_and_loses_nothing(platform: Platform) -> None:
     client = platform.client()
@@ -37,6 +38,7 @@ def test_a_locked_sqlite_refuses_loudly_and_loses_nothing(platform: Platform) ->
     assert client.wait(again.json()["id"])["status"] == "succeeded"
 
 
+@pytest.mark.row(7)
 @pytest.mark.only_on("postgres")
 def test_a_restarted_postgresql_loses_nothing(platform: Platform) -> None:
     assert platform.postgres is not None
@@ -50,6 +52,7 @@ def test_a_restarted_postgresql_loses_nothing(platform: Platform) -> None:
     assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
 
 
+@pytest.mark.row(7)
 @pytest.mark.only_on("sqlite")
 def test_a_full_disk_refuses_loudly_and_heals(platform: Platform) -> None:
     """A limit on the size of files makes every write of the web process fail, as a full disk does."""
@@ -97,6 +100,7 @@ submit(submission=Submission(
 """
 
 
+@pytest.mark.row(8)
 def test_a_web_process_killed_between_commit_and_publish_is_healed(platform: Platform) -> None:
     client = platform.client()
     job = platform.python(_DIE_AFTER_COMMIT, TENANTS[0], expect=-9).strip()
@@ -123,6 +127,7 @@ def test_pausing_a_kind_survives_restarts_of_everything_else(platform: Platform)
     assert client.wait(waiting)["status"] == "succeeded"
 
 
+@pytest.mark.row(16)
 def test_keys_and_other_tenants_jobs(platform: Platform) -> None:
     """Row 16 from outside; the unit and integration suites have the details."""
     mine, other = platform.client(TENANTS[0]), platform.client(TENANTS[1])
@@ -135,6 +140,7 @@ def test_keys_and_other_tenants_jobs(platform: Platform) -> None:
     assert mine.wait(job)["status"] == "succeeded"
 
 
+@pytest.mark.row(12, 14)
 @pytest.mark.parametrize(
     ("content", "status"),
     [
@@ -158,6 +164,7 @@ def test_malformed_requests_are_refused_by_name(platform: Platform, content: byt
     assert answer.json()["code"]
 
 
+@pytest.mark.row(15)
 def test_names_of_uploads_are_never_paths(platform: Platform) -> None:
     """Row 15: media are stored under their digest, whatever they are called."""
     client = platform.client()

@@ -31,6 +31,7 @@ def _aboard(platform: Platform, count: int) -> dict[str, str]:
     return {job: (platform.worker_of(job) or ("", ""))[0] for job in jobs}
 
 
+@pytest.mark.row(3)
 def test_a_killed_engine_costs_its_jobs_no_try(platform: Platform) -> None:
     client = platform.client()
     before = _restarts(platform)
@@ -44,6 +45,7 @@ def test_a_killed_engine_costs_its_jobs_no_try(platform: Platform) -> None:
     assert _restarts(platform) == before + 1
 
 
+@pytest.mark.row(3)
 @pytest.mark.parametrize("how", ["frozen", "hung"])
 def test_a_hung_engine_is_noticed_killed_and_started_again(platform: Platform, how: str) -> None:
     """`/health` of a hung engine may still answer 200: only tokens count."""
@@ -62,6 +64,7 @@ def test_a_hung_engine_is_noticed_killed_and_started_again(platform: Platform, h
     assert platform.pid("gpu0", "engine") != pid
 
 
+@pytest.mark.row(3)
 def test_engine_failures_are_classified_and_retried(platform: Platform) -> None:
     """Busy and reset spend a try, a loop is incomplete, and `max_attempts` ends it."""
     client = platform.client()
@@ -90,6 +93,7 @@ def test_engine_failures_are_classified_and_retried(platform: Platform) -> None:
     all_twins(busy=0)
 
 
+@pytest.mark.row(4)
 def test_one_poison_image_among_200_jobs_is_quarantined_alone(platform: Platform) -> None:
     before = _restarts(platform)
     clients = [platform.client(tenant) for tenant in TENANTS]
@@ -125,6 +129,7 @@ def test_one_poison_image_among_200_jobs_is_quarantined_alone(platform: Platform
     platform.resume("gui")
 
 
+@pytest.mark.row(10)
 def test_cancelling_a_running_job_frees_its_seat_in_the_engine(platform: Platform) -> None:
     client = platform.client()
     aborted = {name: platform.twin(name).stats()["aborted"] for name in platform.group_names}
@@ -138,6 +143,7 @@ def test_cancelling_a_running_job_frees_its_seat_in_the_engine(platform: Platfor
     assert platform.job(job)["output"] is None
 
 
+@pytest.mark.row(10)
 def test_cancelling_a_queued_job_never_reaches_the_engine(platform: Platform) -> None:
     client = platform.client()
     platform.pause("ocr")
@@ -150,6 +156,7 @@ def test_cancelling_a_queued_job_never_reaches_the_engine(platform: Platform) ->
     assert platform.attempts(job) == []
 
 
+@pytest.mark.row(10)
 def test_a_waiting_client_that_leaves_changes_nothing(platform: Platform) -> None:
     client = platform.client()
     (job,) = _aboard(platform, 1)

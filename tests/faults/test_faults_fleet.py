@@ -3,11 +3,13 @@
 import signal
 import threading
 
+import pytest
 from support.bodies import KINDS, body
 from support.platform import Platform
 from support.waiting import until
 
 
+@pytest.mark.row(20)
 def test_a_gui_flood_leaves_ocr_its_seats(platform: Platform) -> None:
     flood, reader = platform.client("amber"), platform.client("birch")
     for name in platform.group_names:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import redis
 from celery import Celery
 from support.bodies import KINDS, body
@@ -45,6 +46,7 @@ def _more(crowd: Crowd, count: int) -> None:
     until(lambda: len(crowd.jobs) >= seen + count, what="clients go on")
 
 
+@pytest.mark.row(5)
 def test_a_killed_redis_loses_no_job(platform: Platform) -> None:
     with _crowd(platform, 3) as crowd:
         for _ in range(2):
@@ -55,6 +57,7 @@ def test_a_killed_redis_loses_no_job(platform: Platform) -> None:
     platform.drained()
 
 
+@pytest.mark.row(5)
 def test_a_flushed_redis_is_healed_by_the_sweeper(platform: Platform) -> None:
     client = platform.client()
     for name in platform.group_names:
@@ -65,6 +68,7 @@ def test_a_flushed_redis_is_healed_by_the_sweeper(platform: Platform) -> None:
     assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
 
 
+@pytest.mark.row(5)
 def test_submitting_while_redis_hangs_is_quick_and_kept(platform: Platform) -> None:
     client = platform.client()
     pid = platform.redis.process.pid  # type: ignore[union-attr]
@@ -82,6 +86,7 @@ def test_submitting_while_redis_hangs_is_quick_and_kept(platform: Platform) -> N
     assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
 
 
+@pytest.mark.row(5)
 def test_workers_come_back_from_a_redis_that_hung(platform: Platform) -> None:
     """Longer than the workers' time-outs, so that their connections are given up."""
     client = platform.client()
@@ -94,6 +99,7 @@ def test_workers_come_back_from_a_redis_that_hung(platform: Platform) -> None:
     assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
 
 
+@pytest.mark.row(6)
 def test_a_full_redis_loses_no_job(platform: Platform) -> None:
     client = platform.client()
     with _redis(platform) as connection:
@@ -105,6 +111,7 @@ def test_a_full_redis_loses_no_job(platform: Platform) -> None:
     assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
 
 
+@pytest.mark.row(17)
 def test_garbage_and_pickle_in_a_queue_run_nothing(platform: Platform, tmp_path: Path) -> None:
     client = platform.client()
     proof = tmp_path / "executed"
@@ -139,6 +146,7 @@ def test_garbage_and_pickle_in_a_queue_run_nothing(platform: Platform, tmp_path:
     assert not proof.exists()
 
 
+@pytest.mark.row(9)
 def test_a_wake_up_delivered_five_times_runs_its_job_once(platform: Platform) -> None:
     client = platform.client()
     jobs = []
@@ -151,6 +159,7 @@ def test_a_wake_up_delivered_five_times_runs_its_job_once(platform: Platform) ->
     assert [len(platform.attempts(job)) for job in jobs] == [1] * 4
 
 
+@pytest.mark.row(9)
 def test_fifty_requests_with_one_idempotency_key_are_one_job(platform: Platform) -> None:
     client = platform.client()
     asked, ref = body("gui", 590), str(uuid.uuid4())

@@ -4,6 +4,7 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from support.bodies import KINDS, body
 from support.client import Client, Crowd
 from support.platform import TENANTS, Platform
@@ -27,6 +28,7 @@ def _running(platform: Platform, client: Client, kind: str, number: int) -> tupl
     return job, where
 
 
+@pytest.mark.row(1)
 def test_a_job_whose_worker_was_killed_runs_once_more(platform: Platform) -> None:
     client = platform.client()
     job, (group, kind) = _running(platform, client, "gui", 1)
@@ -38,6 +40,7 @@ def test_a_job_whose_worker_was_killed_runs_once_more(platform: Platform) -> Non
     until(lambda: platform.signal(group, kind, signal.SIGCONT), what="the worker came back")
 
 
+@pytest.mark.row(2)
 def test_a_worker_frozen_past_its_lease_is_fenced_off(platform: Platform) -> None:
     client = platform.client()
     job, (group, kind) = _running(platform, client, "chat", 2)
@@ -51,6 +54,7 @@ def test_a_worker_frozen_past_its_lease_is_fenced_off(platform: Platform) -> Non
     assert [a["outcome"] for a in platform.attempts(job)] == ["crash", "succeeded"]
 
 
+@pytest.mark.row(2)
 def test_a_thawed_worker_may_claim_its_own_job_again(platform: Platform) -> None:
     """One of its threads still works on the old claim; the new one's lease must be renewed all the same."""
     client = platform.client()
@@ -69,6 +73,7 @@ def test_a_thawed_worker_may_claim_its_own_job_again(platform: Platform) -> None
     assert attempts[0]["worker"] == attempts[1]["worker"]
 
 
+@pytest.mark.row(1)
 def test_workers_killed_again_and_again_lose_nothing(platform: Platform) -> None:
     for name in platform.group_names:
         platform.twin(name).faults(delay_s=0.3)
@@ -86,6 +91,7 @@ def test_workers_killed_again_and_again_lose_nothing(platform: Platform) -> None
     assert not crowd.errors
 
 
+@pytest.mark.row(11)
 def test_the_clock_of_a_host_is_an_hour_off(platform: Platform, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(CLOCK_OFF_BY_AN_HOUR)
     client = platform.client()
@@ -101,6 +107,7 @@ def test_the_clock_of_a_host_is_an_hour_off(platform: Platform, tmp_path: Path) 
     assert {a["group"].partition("@")[0] for job in jobs for a in platform.attempts(job)} == {"gpu9"}
 
 
+@pytest.mark.row(19)
 def test_a_deploy_under_load_loses_and_fails_nothing(platform: Platform) -> None:
     for name in platform.group_names:
         platform.twin(name).faults(delay_s=0.5)

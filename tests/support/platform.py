@@ -143,6 +143,10 @@ class Platform:
     def start_sweeper(self, name: str = "sweeper") -> None:
         self._start(name, "sweeper")
 
+    def start_cpu(self, *, env: dict[str, str] | None = None) -> None:
+        """The worker that fetches images and delivers webhooks; not among what `start` starts."""
+        self._start("cpu", "cpu", env=env)
+
     def start_group(
         self, name: str, *, env: dict[str, str] | None = None, twin_options: Sequence[str] | None = None
     ) -> None:

@@ -22,7 +22,8 @@ class Seen:
 class Site:
     """Pages are functions of the request handler, by path; what arrived is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.host = host
         self.pages: dict[str, Page] = {}
         self.seen: list[Seen] = []
         self.arrived = threading.Condition()
@@ -46,12 +47,12 @@ class Site:
             def log_message(self, *args: object) -> None:
                 """Silent."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer((host, port), Handler)
         self.server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up on purpose
         self.port = self.server.server_address[1]
 
-    def url(self, path: str, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
+    def url(self, path: str, host: str = "") -> str:
+        return f"http://{host or self.host}:{self.port}{path}"
 
     def wait_for(self, count: int, *, within_s: float = 60.0) -> None:
         """Until so many requests arrived."""
@@ -73,9 +74,9 @@ def answer(body: bytes = b"", status: int = 200, **headers: str) -> Page:
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
-    """A site that serves inside the block."""
-    site = Site()
+def serving(host: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
+    """A site that serves inside the block; port 0: any free one."""
+    site = Site(host, port)
     thread = threading.Thread(target=site.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
