@@ -57,7 +57,7 @@ def _queue(queue: str) -> Bound:
 
 def _own_queue(tenant: Tenant, queue: str) -> Bound:
     most = tenant.max_queued if tenant.max_queued is not None else settings.TENANT_QUEUE_LIMIT
-    waiting = Job.objects.filter(tenant=tenant, queue=queue, status=Status.QUEUED)
+    waiting = Job.objects.filter(tenant=tenant, queue=queue, status=Status.QUEUED, source=None)
     return Bound(
         name=f"{queue}-queued",
         key=f"sightline:queued:{queue}:{tenant.pk.hex}",
@@ -133,7 +133,7 @@ def _of_kind(kind: str) -> Q:
 
 def _waiting(tenant: Tenant, kind: str) -> QuerySet[Job]:
     names = [queue_name(kind, tag) for tag in settings.MODELS]
-    return Job.objects.filter(tenant=tenant, queue__in=names, status=Status.QUEUED)
+    return Job.objects.filter(tenant=tenant, queue__in=names, status=Status.QUEUED, source=None)
 
 
 def _number(rows: QuerySet[Job], most: int) -> int:

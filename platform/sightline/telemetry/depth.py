@@ -26,7 +26,8 @@ class Depth:
 def by_queue(**only: str) -> Mapping[str, Depth]:
     """Every queue in which something waits; one query over the waiting jobs."""
     rows = (
-        Job.objects.filter(status=Status.QUEUED, **only)
+        # One that follows another waits for nothing but that one.
+        Job.objects.filter(status=Status.QUEUED, source=None, **only)
         .values("queue")
         .annotate(
             depth=Count("pk", filter=Q(parked_until=None)),

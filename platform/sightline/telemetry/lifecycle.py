@@ -71,16 +71,22 @@ def batch(row: Batch, event: str, **more: Any) -> None:
 def answered(job: Job, *, tier: str) -> None:
     """It ended as it came: the answer was there."""
     log.info(
-        _line("answered", job.public_id, job.kind, 0, tenant=job.tenant_id, tier=tier, source=_public(job.source))
+        _line(
+            "answered",
+            job.public_id,
+            job.kind,
+            0,
+            tenant=job.tenant_id,
+            tier=tier,
+            source=_public(job.source),
+        )
     )
     metrics.observe_ended(kind=job.kind, tag=job.model, status=Status.SUCCEEDED, cache=tier)
 
 
 def coalesced(job: Job) -> None:
     """It waits for the answer of another job."""
-    log.info(
-        _line("coalesced", job.public_id, job.kind, 0, tenant=job.tenant_id, leader=_public(job.source))
-    )
+    log.info(_line("coalesced", job.public_id, job.kind, 0, tenant=job.tenant_id, leader=_public(job.source)))
     metrics.count("sightline_cache_total", kind=job.kind, outcome="coalesced")
 
 

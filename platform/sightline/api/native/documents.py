@@ -129,7 +129,7 @@ create = operation(
     ],
     examples=_JOB_EXAMPLES,
     responses={
-        (200, JSON): OpenApiResponse(schemas.JobView, description="It ended within Prefer: wait."),
+        (200, JSON): OpenApiResponse(schemas.JobView, description="It ended within Prefer: wait, or out of the cache."),
         (202, JSON): OpenApiResponse(
             {
                 "oneOf": [

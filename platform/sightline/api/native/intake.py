@@ -13,8 +13,10 @@ from django.db import IntegrityError
 from pydantic import BaseModel
 
 from sightline.api.authentication import Principal
-from sightline.api.native.representation import accepted
+from sightline.api.native.representation import accepted, full
 from sightline.api.native.request import JobRequest, read_request
+from sightline.cache.options import mode_of
+from sightline.cache.wanting import wanted
 from sightline.celery import PREPARE, queue_name
 from sightline.errors import FieldError, InvalidInput, Problem
 from sightline.jobs import admission, eta
@@ -62,16 +64,28 @@ def accept(
     model = _model(request.model)
     refuse_forbidden(principal.key, {request.kind, seats or request.kind}, model)
     queue = queue_name(seats or request.kind, model)
-    _refuse_unreachable(principal.tenant, queue, request.deadline_ms)
     fetches = any(ref.url is not None for ref in KINDS[request.kind].image_refs(inputs))
     admitted: list[str] = []
-    try:
+
+    def admit() -> None:
+        _refuse_unreachable(principal.tenant, queue, request.deadline_ms)
         for name in (PREPARE, queue) if fetches else (queue,):
             _admit(principal, name)
             admitted.append(name)
+
+    # What may be answered without a seat asks for a place last; everything else before its images are decoded.
+    late = not fetches and bool(_mode(request, params))
+    try:
+        if not late:
+            admit()
         submission = _submission(principal, request, model, inputs, params, files, body["input"], seats)
-        found = submit(submission=submission, idempotency=idempotency, render=accepted)
-        if isinstance(found, Replayed):
+        found = submit(
+            submission=submission,
+            idempotency=idempotency,
+            render=first_answer,
+            admit=admit if late else None,
+        )
+        if isinstance(found, Replayed) or found.source is not None:
             _withdraw(principal, admitted)
         return found
     except IntegrityError as error:
@@ -88,6 +102,11 @@ def accept(
     except BaseException:
         _withdraw(principal, admitted)
         raise
+
+
+def first_answer(job: Job) -> dict[str, Any]:
+    """What its submission is answered with: the whole job when the cache ended it."""
+    return full(job, attempts=()) if job.ended else accepted(job)
 
 
 def submission(*, principal: Principal, body: Any, seats: str = "") -> Submission:
@@ -180,14 +199,31 @@ def _submission(
         bound = storable(name_uploads(sent, _uploads(refs, stored)))
     else:
         bound = kind.bind(inputs, [media.stored_image(item) for item in present])
+    given = params.model_dump(mode="json", exclude_unset=True)
+    mode, ttl_s = _mode(request, params), request.cache.ttl_s if request.cache else None
     return Submission(
         tenant=principal.tenant,
         api_key=principal.key,
         kind=request.kind,
         model=model,
         input=bound,
-        params=params.model_dump(mode="json", exclude_unset=True),
+        params=given,
+        cache_mode=mode,
+        cache_ttl_s=ttl_s if mode else None,
+        cache=None
+        if to_fetch
+        else wanted(
+            tenant=principal.tenant,
+            kind=kind,
+            inputs=inputs,
+            params=given,
+            media=present,
+            model=model,
+            mode=mode,
+            ttl_s=ttl_s,
+        ),
         images=[item.pixel_sha256 for item in present],
+        media=tuple(dict.fromkeys(item.pk for item in present)),
         to_fetch=to_fetch,
         seats=seats,
         stream=request.stream,
@@ -199,6 +235,10 @@ def _submission(
         tags=list(dict.fromkeys(request.tags)),
         metadata=dict(request.metadata),
     )
+
+
+def _mode(request: JobRequest, params: BaseModel) -> str:
+    return mode_of(request.cache, kind=KINDS[request.kind], params=dict(params))
 
 
 def _pointers(inputs: BaseModel, count: int) -> list[str]:

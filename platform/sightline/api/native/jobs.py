@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from sightline.api import waits
 from sightline.api.native import documents
 from sightline.api.native.form import read_form
-from sightline.api.native.intake import accept
+from sightline.api.native.intake import accept, first_answer
 from sightline.api.native.listing import page
 from sightline.api.native.representation import accepted, full, path
 from sightline.api.native.view import NativeView, answer
@@ -47,6 +47,8 @@ class JobsView(NativeView):
                 "Location": job.response.get("links", {}).get("self", ""),
             }
             return answer(job.response, status=job.status, headers=headers)
+        if job.ended:  # out of the cache
+            return answer(first_answer(job), headers={"Location": path(job)})
         response = answer(accepted(job), status=202, headers={"Location": path(job), "Retry-After": "1"})
         seconds = waits.preferred(request)
         return waits.hold(response, job_id=job.pk, seconds=seconds, path=path(job)) if seconds else response

@@ -36,6 +36,7 @@ def summary(job: Job) -> dict[str, Any]:
         "attempt": job.run,
         "max_attempts": job.max_attempts,
         "served_from": job.served_from or None,
+        "cache": cached(job),
         "finish_reason": job.finish_reason or None,
         "error": job.error,
         "tags": job.tags,
@@ -53,6 +54,14 @@ def summary(job: Job) -> dict[str, Any]:
             "retry": f"{here}/retry",
         },
     }
+
+
+def cached(job: Job) -> dict[str, Any]:
+    """How it used earlier answers, and the age of the one that it got when it got it."""
+    age_s = None
+    if job.source_ended_at is not None and job.ended_at is not None:
+        age_s = round(max(0.0, (job.ended_at - job.source_ended_at).total_seconds()), 3)
+    return {"mode": job.cache_mode or "off", "age_s": age_s}
 
 
 def accepted(job: Job) -> dict[str, Any]:

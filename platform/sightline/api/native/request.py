@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from sightline.cache.options import CacheOptions
 from sightline.errors import FieldError, InvalidInput, Problem
 from sightline.kinds.pointers import pointer
 from sightline.kinds.registry import KINDS
@@ -37,7 +38,6 @@ MetadataFloat = Annotated[float, BeforeValidator(_not_whole)]
 _NOT_YET = {
     "session": "Sessions are not supported yet: leave this out.",
     "session_id": "Sessions are not supported yet: leave this out.",
-    "cache": "The result cache is not supported yet: leave this out, every job runs.",
 }
 _OWN_CODES = frozenset({"too_many_images", "context_too_long", "poisoned_input", "unsupported_media"})
 """Types of validation errors that are codes of the API; every other one is `invalid_input`."""
@@ -79,6 +79,7 @@ class JobRequest(BaseModel):
         description="Somebody reads its event stream from the first token on. Without it, text comes within a"
         " second after a reader came.",
     )
+    cache: CacheOptions | None = Field(default=None, description="How it uses earlier answers.")
     webhook: WebhookAddress | None = Field(default=None, description="Told once when the job ends.")
     tags: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS, description="To filter lists by.")
     metadata: dict[MetadataKey, MetadataText | MetadataInteger | MetadataFloat | bool | None] = Field(

@@ -67,6 +67,13 @@ class AttemptView(Shown):
     error: AttemptError | None
 
 
+class CacheView(Shown):
+    """How a job used earlier answers."""
+
+    mode: Literal["exact", "near", "refresh", "off"]
+    age_s: float | None = Field(description="How old the answer was that it got; null for one of its own.")
+
+
 class JobSummary(Shown):
     """A job without its input and output."""
 
@@ -77,7 +84,11 @@ class JobSummary(Shown):
     status: Literal[tuple(Status.values)]  # type: ignore[valid-type]
     attempt: int = Field(description="Runs so far.")
     max_attempts: int
-    served_from: Literal["engine", "cache", "coalesced"] | None
+    served_from: Literal["engine", "cache", "near", "coalesced"] | None = Field(
+        description="engine; cache: an earlier answer to the identical request; near: to a request with nearly the"
+        " same pictures; coalesced: the answer to an identical request that was being made."
+    )
+    cache: CacheView
     finish_reason: str | None
     error: ErrorView | None
     tags: list[str]
