@@ -1,9 +1,10 @@
-"""One running platform for the fault tests, whole again before and after each of them."""
+"""One running platform for the fault tests, whole again before and after each of them; or the domain alone."""
 
 from collections.abc import Iterator
 
 import pytest
 from support.bodies import picture, sha256
+from support.domain import Domain
 from support.history import History
 from support.invariants import check
 from support.platform import Platform
@@ -11,6 +12,12 @@ from support.postgresql_server import PostgreSQLServer
 
 POISON = 0xBAD
 """The number of the picture that kills the engines of the shared platform (`bodies.body`)."""
+
+
+@pytest.fixture
+def domain(transactional_db: None, redis_url: str) -> Domain:
+    """The domain on a real database, with commits, and a real and empty Redis."""
+    return Domain()
 
 
 @pytest.fixture(scope="session")

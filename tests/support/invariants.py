@@ -60,9 +60,10 @@ def _lost(platform: Platform, history: History) -> list[str]:
 
 
 def _doubled(platform: Platform) -> list[str]:
+    # Those of a group: fetching a job's images is an attempt as well, and brings no result.
     attempts = platform.rows(
         "SELECT job_id, COUNT(*) AS n FROM jobs_attempt WHERE outcome IN ('succeeded', 'incomplete')"
-        " GROUP BY job_id"
+        " AND \"group\" <> '' GROUP BY job_id"
     )
     results = {_public(row["job_id"]): row["n"] for row in attempts}
     found = [f"I2: {job} has {count} accepted results" for job, count in results.items() if count > 1]

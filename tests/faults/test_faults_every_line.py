@@ -1,8 +1,9 @@
-"""A process that is killed at every line of a service leaves whole rows, and the job is done once in the end.
+"""Row 1: a process that dies at any line leaves whole rows, and the job is done once in the end.
 
-A child is forked for each line: it runs the service under a trace function and ends itself with `os._exit` when it
+A child is forked for each line: it runs one verb under a trace function and ends itself with `os._exit` when it
 reaches line N, for N = 1, 2, … until it gets to the end alive. The trace sees the lines of the services, of what they
-tell Redis, and of Django's transactions, so that the moments before and after a COMMIT are among them.
+tell Redis, and of Django's transactions, so that the moments before and after a COMMIT are among them; for a whole
+attempt, those of the worker as well.
 """
 
 import os
@@ -17,6 +18,7 @@ import pytest
 from django.db import connection, connections
 
 import sightline
+import sightline_workers
 from sightline import redis_client
 from sightline.celery import queue_name
 from sightline.clock import After
@@ -28,6 +30,15 @@ from sightline.jobs.services.renew import renew
 from sightline.jobs.services.retry import retry
 from sightline.jobs.services.submit import Idempotency, submit
 from sightline.jobs.status import ACTIVE, TERMINAL, AttemptOutcome, Status
+from sightline_workers.attempt import Runner
+from sightline_workers.budget import Budget, Ledger
+from sightline_workers.engines.openai_http import OpenAIEngine
+from sightline_workers.engines.twin.options import TwinOptions
+from sightline_workers.engines.twin.process import TwinProcess
+from sightline_workers.leases import Leases
+from sightline_workers.membership import Membership
+
+pytestmark = pytest.mark.row(1)
 
 _HOME = Path(sightline.__file__).parent
 _TRACED = (
@@ -38,15 +49,20 @@ _TRACED = (
     str(_HOME / "redis_client.py"),
     str(django.db.transaction.__file__),
 )
+_WORKERS = Path(sightline_workers.__file__ or "").parent
+_RUN = tuple(
+    str(_WORKERS / name) for name in ("attempt.py", "claiming.py", "leases.py", "budget.py", "patience.py")
+)
+"""What a worker does around the services, between taking a wake-up and acknowledging it."""
 _KILLED, _BROKEN = 9, 70
 
 
-def _exit_at(line: int) -> Callable[[FrameType, str, Any], Any]:
+def _exit_at(line: int, traced: tuple[str, ...]) -> Callable[[FrameType, str, Any], Any]:
     seen = 0
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal seen
-        if not frame.f_code.co_filename.startswith(_TRACED):
+        if not frame.f_code.co_filename.startswith(traced):
             return None
         if event == "line":
             seen += 1
@@ -57,7 +73,7 @@ def _exit_at(line: int) -> Callable[[FrameType, str, Any], Any]:
     return trace
 
 
-def _survives(verb: Callable[[], Any], line: int) -> bool:
+def _survives(verb: Callable[[], Any], line: int, traced: tuple[str, ...]) -> bool:
     """Run the verb in a child that dies at its Nth line; True: it reached the end before that."""
     connections.close_all()
     if connection.vendor == "postgresql":
@@ -66,7 +82,7 @@ def _survives(verb: Callable[[], Any], line: int) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            sys.settrace(_exit_at(line))
+            sys.settrace(_exit_at(line, traced))
             verb()
             sys.settrace(None)
             os._exit(0)
@@ -79,13 +95,18 @@ def _survives(verb: Callable[[], Any], line: int) -> bool:
     return code == 0
 
 
-def _at_every_line(verb: Callable[[], Any], prepare: Callable[[], None], check: Callable[[], None]) -> int:
+def _at_every_line(
+    verb: Callable[[], Any],
+    prepare: Callable[[], None],
+    check: Callable[[], None],
+    traced: tuple[str, ...] = _TRACED,
+) -> int:
     """Kill `verb` at each of its lines, each time after `prepare` and before `check`; the number of lines."""
     line = 0
     while True:
         line += 1
         prepare()
-        survived = _survives(verb, line)
+        survived = _survives(verb, line, traced)
         check()
         if survived:
             assert line > 10, "the trace saw nothing"
@@ -269,4 +290,49 @@ def test_a_sweep_is_all_or_nothing(domain: Any, scene: Scene) -> None:
         sweep.reclaim_lapsed()  # so that the next child finds one lapsed job
 
     _at_every_line(sweep.reclaim_lapsed, scene.lapsed, counted)
+    scene.drain()
+
+
+def test_an_attempt_is_all_or_nothing(domain: Any, scene: Scene, tmp_path: Path) -> None:
+    """From the wake-up to the acknowledgement, with a real client on a simulated engine."""
+    ledger = Ledger(tmp_path / "budget.sock")
+
+    def run(url: str) -> None:
+        member = Membership(
+            group="",  # it claims whatever the intake of a group says
+            kind="chat",
+            tag=scene.model,
+            seats=1,
+            most_seats=1,
+            engine_url=url,
+            served_model="default",
+            max_concurrency=2,
+            tests_suspects=False,
+        )
+        runner = Runner(
+            member=member,
+            engine=OpenAIEngine(url, max_concurrency=1),
+            leases=Leases("worker-1"),
+            budget=Budget(str(ledger.path)),
+        )
+        done = runner.run_next(queue=scene.queue, celery_task_id="task")
+        assert done is not None
+        assert done["status"] == Status.SUCCEEDED
+
+    def queued() -> None:
+        scene.number += 1
+        given = {"messages": [{"role": "user", "content": "What is it?"}]}
+        scene.job = domain.submit(kind="chat", seats="ocr", model=scene.model, input=given)
+
+    with TwinProcess(TwinOptions(profile="instant")) as twin:
+        try:
+            lines = _at_every_line(
+                lambda: run(twin.url),
+                queued,
+                lambda: scene.check(Status.QUEUED, Status.RUNNING, Status.SUCCEEDED),
+                traced=_RUN,
+            )
+        finally:
+            ledger.close()
+    assert lines > 100
     scene.drain()
