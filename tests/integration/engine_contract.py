@@ -99,6 +99,13 @@ class EngineContract:
             self.ask(engine, messages, **fields)
         return caught.value
 
+    def grows(self, engine: OpenAIEngine, url: str, name: str, before: float) -> bool:
+        """Whether a counter passes `before`; vLLM tells its counters with the tokens that follow."""
+        deadline = time.monotonic() + 10
+        while metric(url, name) <= before and time.monotonic() < deadline:
+            threading.Event().wait(0.05)
+        return metric(url, name) > before
+
     def test_it_names_its_models(self, engine: OpenAIEngine) -> None:
         assert len(engine.models()) >= 1
 
@@ -257,6 +264,35 @@ class EngineContract:
         part = {"type": "image_url", "image_url": None, "uuid": uuid.uuid4().hex}
         refusal = self.refusal(engine, user(part, "What is this?"))
         assert (refusal.failure, refusal.code) == (Failure.TRANSIENT, "image_not_cached")
+
+    def test_a_uuid_is_good_for_one_pixel_budget(self, engine: OpenAIEngine) -> None:
+        part = {**image_part(png("UUID 8", (512, 256))), "uuid": uuid.uuid4().hex}
+        self.ask(engine, user(part, "What is this?"))
+        budget = {"mm_processor_kwargs": {"size": {"shortest_edge": 1024, "longest_edge": 128 * 128}}}
+        alone = {**part, "image_url": None}
+        refusal = self.refusal(engine, user(alone, "What is this?"), sampling=budget)
+        assert refusal.code == "image_not_cached"
+        self.ask(engine, user(part, "What is this?"), sampling=budget)
+        self.ask(engine, user(alone, "What is this?"), sampling=budget)
+
+    def test_a_known_image_is_counted(self, engine: OpenAIEngine, engine_url: str) -> None:
+        part = {**image_part(png("UUID 9")), "uuid": uuid.uuid4().hex}
+        self.ask(engine, user(part, "What is this?"))
+        before = metric(engine_url, "vllm:mm_cache_hits_total")
+        self.ask(engine, user({**part, "image_url": None}, "What is this?"))
+        assert self.grows(engine, engine_url, "vllm:mm_cache_hits_total", before)
+
+    def test_a_beginning_is_computed_once_for_each_salt(self, engine: OpenAIEngine, engine_url: str) -> None:
+        # Longer than one block of any engine's KV cache, and new: 128 tokens on the CPU, 16 elsewhere.
+        words = " ".join(uuid.uuid4().hex for _ in range(24))
+        self.ask(engine, user(words), cache_salt="one")
+        other = metric(engine_url, "vllm:prefix_cache_hits_total")
+        self.ask(engine, user(words), cache_salt="two")
+        queries = metric(engine_url, "vllm:prefix_cache_queries_total")
+        assert metric(engine_url, "vllm:prefix_cache_hits_total") == other
+        self.ask(engine, user(words), cache_salt="one")
+        assert self.grows(engine, engine_url, "vllm:prefix_cache_queries_total", queries)
+        assert self.grows(engine, engine_url, "vllm:prefix_cache_hits_total", other)
 
     def test_more_tokens_than_the_context_are_permanent(self, engine: OpenAIEngine) -> None:
         refusal = self.refusal(engine, user("Say something."), sampling={"max_tokens": 10**6})

@@ -5,10 +5,10 @@ import hmac
 import logging
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
@@ -23,17 +23,17 @@ from sightline.kinds.contract import Call, Image, Outcome, Reply, UnusableOutput
 from sightline.kinds.contract import Usage as CallUsage
 from sightline.kinds.images import bound_media
 from sightline.kinds.repetition import is_looping
-from sightline.media import services as media
 from sightline.telemetry import lifecycle
 from sightline_workers import leases as lease_reasons
 from sightline_workers.budget import Budget, estimate
 from sightline_workers.claiming import claim_next, time_limit
+from sightline_workers.engine_media import Held, JobImages
 from sightline_workers.engines import contract
 from sightline_workers.engines.contract import Abort, Aborted, Completion, Engine, EngineError, EngineRequest
 from sightline_workers.leases import Leases
 from sightline_workers.live import Live, LiveText
 from sightline_workers.membership import Membership
-from sightline_workers.messages import render
+from sightline_workers.messages import image_indexes, render
 from sightline_workers.patience import patiently
 from sightline_workers.priority import priority
 
@@ -91,6 +91,7 @@ class Runner:
         self._leases = leases
         self._budget = budget
         self._live = Live()
+        self._held = Held()
         self._claimant = Claimant(worker=leases.worker, group=member.group, engine=member.engine_url)
 
     def run_next(self, *, queue: str, celery_task_id: str) -> dict[str, str] | None:
@@ -144,7 +145,7 @@ class Runner:
         self, claim: Claim, abort: Abort, limit_s: float, progress: _Progress, text: LiveText
     ) -> Result:
         stored = bound_media(claim.input)
-        load = _loader(claim, stored)
+        pictures = JobImages.of(claim, stored)
         images = [Image(index=i, width=m["width"], height=m["height"]) for i, m in enumerate(stored)]
         if connection.vendor != "sqlite":
             # No database connection while the engine works: a pool of 16 serves hundreds of seats. SQLite's is
@@ -164,8 +165,9 @@ class Runner:
             progress.phase = "engine"
             number += 1
             remaining = limit_s - (time.monotonic() - progress.began)
-            request = self._request(claim, call, load, max(0.001, remaining), number)
-            completion = self._call(request, estimate(call, images), abort, text.call(call.label))
+            request = self._request(claim, call, max(0.001, remaining), number)
+            send = partial(self._send, estimate(call, images), abort, text.call(call.label))
+            completion = self._show(request, pictures, send)
             progress.add(completion)
             reply = Reply(
                 text=completion.text,
@@ -189,15 +191,41 @@ class Runner:
             timings=progress.timings(),
         )
 
-    def _call(
-        self, request: EngineRequest, tokens: int, abort: Abort, on_delta: Callable[[str], None]
+    def _show(
+        self, request: EngineRequest, pictures: JobImages, send: Callable[[EngineRequest], Completion]
+    ) -> Completion:
+        """Send a request, its images by name where the engine holds them.
+
+        It may have let go of one, or have been restarted: it says so before it has done any work, and then
+        everything goes along once more, in the same attempt and without a try spent.
+        """
+        pixels = {pictures.name(i): pictures.pixels(i) for i in image_indexes(request.messages)}
+
+        def with_images(held: Collection[str]) -> EngineRequest:
+            messages = render(request.messages, pictures.load, name=pictures.name, held=held)
+            return replace(request, messages=messages)
+
+        held = self._held.among(pixels)
+        try:
+            completion = send(with_images(held))
+        except EngineError as error:
+            if error.code != "image_not_cached" or not held:
+                raise
+            self._held.forget(held)
+            completion = send(with_images(()))
+        self._held.keep(pixels)
+        return completion
+
+    def _send(
+        self, tokens: int, abort: Abort, on_delta: Callable[[str], None], request: EngineRequest
     ) -> Completion:
         if self._budget is None:
             return self._engine.stream(request, on_delta=on_delta, abort=abort, should_stop=is_looping)
         with self._budget.reserve(tokens, kind=self._member.kind, abort=abort):
             return self._engine.stream(request, on_delta=on_delta, abort=abort, should_stop=is_looping)
 
-    def _request(self, claim: Claim, call: Call, load: Any, timeout_s: float, number: int) -> EngineRequest:
+    def _request(self, claim: Claim, call: Call, timeout_s: float, number: int) -> EngineRequest:
+        """The request with its images as the kind named them; `_show` fills them in."""
         sampling = dict(call.sampling)
         if call.tool_choice is not None:
             sampling["tool_choice"] = call.tool_choice
@@ -206,7 +234,7 @@ class Runner:
             sampling["mm_processor_kwargs"] = {"size": {name: edge for name, edge in edges.items() if edge}}
         return EngineRequest(
             model=self._member.served_model,
-            messages=render(call.messages, load),
+            messages=call.messages,
             sampling=sampling,
             # By its queue: a chat job may have bought the seats of another kind.
             priority=priority(claim.queue.partition(".")[0], claim.claimed_at),
@@ -241,19 +269,6 @@ def _write(claim: Claim, ending: Result | Failure) -> Status | None:
 def _salt(claim: Claim) -> str:
     """Keeps the engine's prefix cache apart by tenant, without telling the engine who the tenant is."""
     return hmac.new(settings.SECRET_KEY.encode(), claim.tenant_id.bytes, hashlib.sha256).hexdigest()[:32]
-
-
-def _loader(claim: Claim, stored: Sequence[dict[str, Any]]) -> Any:
-    """A function from image index to its bytes; one query for all images, each file read when it is needed."""
-    rows = media.by_sha256(tenant_id=claim.tenant_id, digests=[m["sha256"] for m in stored]) if stored else {}
-
-    def load(index: int) -> tuple[bytes, str]:
-        row = rows.get(stored[index]["sha256"])
-        if row is None:
-            raise FileNotFoundError(stored[index]["sha256"])
-        return media.open_bytes(row), row.stored_mime
-
-    return load
 
 
 def _of_abort(aborted: Aborted, progress: _Progress) -> Failure | None:

@@ -68,11 +68,11 @@ class OpenAIEngine:
 
     def models(self) -> tuple[str, ...]:
         """Names of the models it serves. Raises `EngineError`."""
-        return tuple(str(card["id"]) for card in self._model_cards())
+        return tuple(str(card["id"]) for card in self.cards())
 
     def capacity(self) -> Capacity:
         """KV tokens from /metrics and the context length from /v1/models. Raises `EngineError`."""
-        lengths = [card["max_model_len"] for card in self._model_cards() if card.get("max_model_len")]
+        lengths = [card["max_model_len"] for card in self.cards() if card.get("max_model_len")]
         if not lengths:
             raise classify.unexpected("/v1/models without max_model_len")
         return Capacity(kv_tokens=vllm_metrics.kv_tokens(self.metrics()), max_model_len=min(lengths))
@@ -106,7 +106,8 @@ class OpenAIEngine:
         """Close the resting connections."""
         self._connections.close()
 
-    def _model_cards(self) -> list[dict[str, Any]]:
+    def cards(self) -> list[dict[str, Any]]:
+        """What it says of each model, OpenAI's objects with vLLM's fields. Raises `EngineError`."""
         try:
             cards = json.loads(self._get("/v1/models"))["data"]
         except (ValueError, KeyError, TypeError) as error:

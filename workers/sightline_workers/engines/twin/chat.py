@@ -72,6 +72,10 @@ class _Exchange:
             priority=request.priority,
             prompt_tokens=request.prompt_tokens,
             images=len(request.images),
+            body_bytes=request.body_bytes,
+        )
+        engine.prefixes.look_up(
+            salt=request.cache_salt, parts=request.parts, prompt_tokens=request.prompt_tokens
         )
         self._id = f"chatcmpl-{request_id or self._entry.number}"
         self._sent = 0

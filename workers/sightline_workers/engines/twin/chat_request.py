@@ -23,6 +23,12 @@ class ChatRequest:
     # Role of the last message.
     last_role: str
     images: tuple[TwinImage, ...]
+    # What the prompt is made of, in order: texts, and images by checksum and tokens.
+    parts: tuple[str | tuple[int, int], ...]
+    # Keeps prefix caches apart.
+    cache_salt: str
+    # Of the request as it came.
+    body_bytes: int
     prompt_tokens: int
     image_tokens: int
     # Tokens that may be generated.
@@ -53,14 +59,15 @@ def parse(body: bytes, options: TwinOptions, known: KnownImages) -> ChatRequest:
             f"The model `{document.get('model')}` does not exist. Valid aliases: {options.model}.",
             "model",
         )
-    texts, images = _content(messages, options, known)
+    pixels = ((document.get("mm_processor_kwargs") or {}).get("size") or {}).get("longest_edge")
+    edge = pixels or DEFAULT_LONGEST_EDGE
+    texts, images, parts = _content(messages, options, known, edge)
     if not messages:
         raise Refusal(
             400, "Cannot apply chat template to an empty conversation. Provide at least one message."
         )
     text = "\n".join(part for _, part in texts)
-    pixels = ((document.get("mm_processor_kwargs") or {}).get("size") or {}).get("longest_edge")
-    image_tokens = sum(image.tokens(pixels or DEFAULT_LONGEST_EDGE) for image in images)
+    image_tokens = sum(image.tokens(edge) for image in images)
     # About four characters a token, and the chat template's own tokens for each message.
     prompt_tokens = len(text) // 4 + 1 + image_tokens + 4 * len(messages)
     if prompt_tokens >= options.max_model_len:
@@ -77,6 +84,9 @@ def parse(body: bytes, options: TwinOptions, known: KnownImages) -> ChatRequest:
         last_user_text=next((part for role, part in reversed(texts) if role == "user"), ""),
         last_role=str(messages[-1]["role"]),
         images=images,
+        parts=parts,
+        cache_salt=str(document.get("cache_salt") or ""),
+        body_bytes=len(body),
         prompt_tokens=prompt_tokens,
         image_tokens=image_tokens,
         max_tokens=_max_tokens(document, options, prompt_tokens),
@@ -89,10 +99,12 @@ def parse(body: bytes, options: TwinOptions, known: KnownImages) -> ChatRequest:
 
 
 def _content(
-    messages: list[Any], options: TwinOptions, known: KnownImages
-) -> tuple[list[tuple[str, str]], tuple[TwinImage, ...]]:
+    messages: list[Any], options: TwinOptions, known: KnownImages, edge: int
+) -> tuple[list[tuple[str, str]], tuple[TwinImage, ...], tuple[str | tuple[int, int], ...]]:
+    """Texts with their roles, images, and both in order."""
     texts: list[tuple[str, str]] = []
     images: list[TwinImage] = []
+    order: list[str | tuple[int, int]] = []
     for message in messages:
         if not isinstance(message, dict) or message.get("role") not in _ROLES:
             raise Refusal(400, "1 validation error:\n  Unexpected message role.", "body.messages")
@@ -104,17 +116,20 @@ def _content(
             kind = part.get("type")
             if kind == "text":
                 texts.append((role, part["text"]))
+                order.append(part["text"])
             elif kind == "image_url":
                 url = part.get("image_url")
-                images.append(known.find(url["url"] if isinstance(url, dict) else url, part.get("uuid")))
+                uri = url["url"] if isinstance(url, dict) else url
+                images.append(known.find(uri, part.get("uuid"), edge))
+                order.append((images[-1].checksum, images[-1].tokens(edge)))
             elif kind == "video_url":
                 frames = part["video_url"]["url"].partition(",")[2].split(",")
-                images.extend(known.find(f"data:image/jpeg;base64,{frame}", None) for frame in frames)
+                images.extend(known.find(f"data:image/jpeg;base64,{frame}", None, edge) for frame in frames)
             else:
                 raise Refusal(400, f"Unknown part type: {kind}")
     if len(images) > options.max_images:
         raise Refusal(400, f"At most {options.max_images} image(s) may be provided in one prompt.")
-    return texts, tuple(images)
+    return texts, tuple(images), tuple(order)
 
 
 def _max_tokens(document: dict[str, Any], options: TwinOptions, prompt_tokens: int) -> int:

@@ -6,6 +6,7 @@ import os
 from .faults import ALWAYS, Faults
 from .images import KnownImages
 from .options import TwinOptions
+from .prefixes import PrefixCache
 from .record import Record
 from .scheduler import Scheduler
 
@@ -22,6 +23,7 @@ class TwinEngine:
         self.faults = self.initial_faults()
         self.record = Record()
         self.known_images = KnownImages()
+        self.prefixes = PrefixCache()
         self.scheduler = Scheduler(options, self.faults, self.record)
 
     def initial_faults(self) -> Faults:

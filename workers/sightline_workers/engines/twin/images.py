@@ -80,25 +80,26 @@ def _header(data: bytes) -> tuple[tuple[int, int] | None, str | None]:
 
 
 class KnownImages:
-    """Images that were sent with a `uuid`, so that the uuid alone stands for them later."""
+    """Images that were sent with a `uuid`, so that the uuid alone stands for them later, within one pixel budget."""
 
     def __init__(self) -> None:
-        self._images: OrderedDict[str, TwinImage] = OrderedDict()
+        self._images: OrderedDict[tuple[str | None, int], TwinImage] = OrderedDict()
         self.queries = 0
         self.hits = 0
 
-    def find(self, uri: str | None, uuid: str | None) -> TwinImage:
+    def find(self, uri: str | None, uuid: str | None, edge: int) -> TwinImage:
         """The image of a part. Raises `Refusal` when it can be had neither from the URI nor by its uuid."""
         self.queries += 1
-        if uuid is not None and uuid in self._images:
-            self._images.move_to_end(uuid)
+        key = (uuid, edge)
+        if uuid is not None and key in self._images:
+            self._images.move_to_end(key)
             self.hits += 1
-            return self._images[uuid]
+            return self._images[key]
         if uri is None:
             raise Refusal(400, "Cache miss for image at index 0 but data is not provided.")
         image = read_data_uri(uri)
         if uuid is not None:
-            self._images[uuid] = image
+            self._images[key] = image
             if len(self._images) > _KNOWN_IMAGES:
                 self._images.popitem(last=False)
         return image

@@ -1,16 +1,15 @@
 """`/metrics` of a simulated engine: vLLM's names, in Prometheus' text format."""
 
-from .images import KnownImages
-from .options import TwinOptions
-from .record import Record
-from .scheduler import Scheduler
+from .engine import TwinEngine
 
 # Tokens in a block of vLLM's KV cache.
 BLOCK_SIZE = 16
 
 
-def page(options: TwinOptions, scheduler: Scheduler, record: Record, known: KnownImages) -> bytes:
+def page(engine: TwinEngine) -> bytes:
     """The whole page."""
+    options, scheduler, record = engine.options, engine.scheduler, engine.record
+    prefixes, known = engine.prefixes, engine.known_images
     label = f'{{engine="0",model_name="{options.model}"}}'
     tokens = record.prompt_tokens + record.generated_tokens
     rows: list[tuple[str, str, str, float]] = [
@@ -20,8 +19,8 @@ def page(options: TwinOptions, scheduler: Scheduler, record: Record, known: Know
         ("vllm:num_preemptions", "counter", "_total", 0),
         ("vllm:prompt_tokens", "counter", "_total", record.prompt_tokens),
         ("vllm:generation_tokens", "counter", "_total", record.generated_tokens),
-        ("vllm:prefix_cache_queries", "counter", "_total", record.prompt_tokens),
-        ("vllm:prefix_cache_hits", "counter", "_total", 0),
+        ("vllm:prefix_cache_queries", "counter", "_total", prefixes.queries),
+        ("vllm:prefix_cache_hits", "counter", "_total", prefixes.hits),
         ("vllm:mm_cache_queries", "counter", "_total", known.queries),
         ("vllm:mm_cache_hits", "counter", "_total", known.hits),
         ("vllm:iteration_tokens_total", "histogram", "_count", record.iterations),

@@ -23,6 +23,8 @@ class Entry:
     priority: int
     prompt_tokens: int
     images: int
+    # Of the request as it came.
+    body_bytes: int
     arrived: dict[str, float] = field(default_factory=now)
     # When it took a seat.
     scheduled: dict[str, float] | None = None
@@ -49,7 +51,9 @@ class Record:
         self.generated_tokens = 0
         self.iterations = 0
 
-    def arrived(self, *, request_id: str, priority: int, prompt_tokens: int, images: int) -> Entry:
+    def arrived(
+        self, *, request_id: str, priority: int, prompt_tokens: int, images: int, body_bytes: int
+    ) -> Entry:
         """A request that passed its checks."""
         entry = Entry(
             number=self._next,
@@ -57,6 +61,7 @@ class Record:
             priority=priority,
             prompt_tokens=prompt_tokens,
             images=images,
+            body_bytes=body_bytes,
         )
         self._next += 1
         self.entries.append(entry)

@@ -28,7 +28,7 @@ class Routes:
                 self._json(connection, self._models())
             case "GET", "/metrics":
                 engine = self._engine
-                page = metrics.page(engine.options, engine.scheduler, engine.record, engine.known_images)
+                page = metrics.page(engine)
                 connection.respond(200, page, kind="text/plain; version=0.0.4; charset=utf-8")
             case "GET", "/twin/stats":
                 self._json(connection, self._engine.record.as_json(self._gauges()))
