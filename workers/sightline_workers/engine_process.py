@@ -25,6 +25,8 @@ class Launch:
     served_model: str
     env: Mapping[str, str] = field(default_factory=dict)
     """The whole environment of the process."""
+    revision: Callable[[], str] | None = None
+    """What it would serve if it started now (`engines/revision.py`). None: only the engine itself can tell."""
 
 
 class EngineProcess:

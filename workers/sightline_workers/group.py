@@ -25,6 +25,7 @@ from sightline.processes.child import Child
 from sightline_workers import readings
 from sightline_workers.budget import Ledger
 from sightline_workers.engine_process import EngineProcess, Launch
+from sightline_workers.engines import revision
 from sightline_workers.engines.contract import EngineError
 from sightline_workers.engines.openai_http import OpenAIEngine
 from sightline_workers.membership import Membership
@@ -156,6 +157,7 @@ class GroupSupervisor:
         self._report()
 
     def _start_engine(self) -> None:
+        self._read_revision()  # before it loads: a checkpoint that is replaced meanwhile must not pass for this one
         self._set(EngineState.STARTING, "")
         self._engine.start()
         threading.Thread(target=self._watch, args=[self._engine.pid], name="watch", daemon=True).start()
@@ -189,12 +191,14 @@ class GroupSupervisor:
                 return
             time.sleep(READY_EVERY_S)
         self._learn_capacity()
+        self._ask_revision()
         self._findings.put(("ready", pid))
         while self._engine.alive() and self._engine.pid == pid:
             if self._engine.hung():
                 self._findings.put(("hung", pid))
                 return
             self._read()
+            self._ask_revision()
             time.sleep(settings.CANARY_EVERY_S)
 
     def _learn_capacity(self) -> None:
@@ -209,6 +213,26 @@ class GroupSupervisor:
             "max_model_len": capacity.max_model_len,
         }
         self._ledger.open(capacity.kv_tokens)
+
+    def _read_revision(self) -> None:
+        """What an engine of ours is about to load. Unknown, its answers are not used again."""
+        read = self._engine.launch.revision
+        try:
+            found = read() if read is not None else ""
+        except (OSError, ValueError) as error:
+            log.warning("event=revision_unknown group=%s reason=%r", self._options.id, str(error))
+            found = ""
+        self._facts = {**self._facts, "revision": found}
+
+    def _ask_revision(self) -> None:
+        """What an engine elsewhere says that it serves; it may have been replaced behind its address."""
+        if self._engine.launch.revision is not None:
+            return
+        try:
+            found = revision.of_cards(self._engine.client.cards(), settings.MODELS.get(self._options.tag, {}))
+        except EngineError:
+            return  # the next look tells, or `hung`
+        self._facts = {**self._facts, "revision": found}
 
     def _read(self) -> None:
         try:

@@ -3,11 +3,14 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 
 import click
 from django.conf import settings
 
 from sightline_workers.engine_process import Launch, free_port
+from sightline_workers.engines import revision
 from sightline_workers.engines.contract import EngineError
 from sightline_workers.engines.openai_http import OpenAIEngine
 
@@ -30,6 +33,7 @@ def vllm_process(*, tag: str, seats: Mapping[str, int], gpus: Sequence[str]) -> 
         env={**_environment(), **plan.env},
         base_url=plan.base_url,
         served_model=plan.served_model_name,
+        revision=partial(revision.of_checkpoint, spec.checkpoint, asdict(spec)),
     )
 
 
@@ -43,7 +47,13 @@ def twin_process(*, tag: str, seats: Mapping[str, int], options: Sequence[str] =
     for option in options:
         name, _, value = option.partition("=")
         argv += [f"--{name.replace('_', '-')}", value]
-    return Launch(argv=argv, env=_environment(), base_url=f"http://127.0.0.1:{port}", served_model=tag)
+    return Launch(
+        argv=argv,
+        env=_environment(),
+        base_url=f"http://127.0.0.1:{port}",
+        served_model=tag,
+        revision=partial(revision.of_twin, tuple(options)),
+    )
 
 
 def elsewhere(*, tag: str, base_url: str) -> Launch:
