@@ -47,6 +47,13 @@ def after_param(seconds: float = 0.0) -> str | float:
     return f"{seconds:+.3f} seconds" if connection.vendor == "sqlite" else float(seconds)
 
 
+def before_sql(seconds: str) -> str:
+    """The time so many seconds ago, for raw statements; `seconds` is a column or another expression."""
+    if connection.vendor == "sqlite":
+        return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || {seconds} || ' seconds')"
+    return f"(statement_timestamp() - {seconds} * interval '1 second')"
+
+
 def parse(value: Any) -> datetime:
     """What a raw statement returns for a time column: a text on SQLite, an aware datetime on PostgreSQL."""
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)

@@ -238,6 +238,8 @@ MAX_BODY_BYTES = env.integer("SIGHTLINE_MAX_BODY_BYTES", 64 * 2**20, least=1024)
 MAX_IMAGE_BYTES = env.integer("SIGHTLINE_MAX_IMAGE_BYTES", 20 * 2**20, least=1024)
 MAX_IMAGE_PIXELS = env.integer("SIGHTLINE_MAX_IMAGE_PIXELS", 33_554_432, least=1024)
 PIXEL_BUDGET = env.integer("SIGHTLINE_PIXEL_BUDGET", 4_194_304, least=1024)
+# Images that no job and no file refers to are deleted when they were not used for so long.
+UPLOAD_RETENTION_S = env.integer("SIGHTLINE_UPLOAD_RETENTION_S", 86_400, least=60)
 MEDIA_ROOT = env.path("SIGHTLINE_MEDIA_ROOT", HOME / "media")
 # What POST /v1/files takes: a batch of thousands of requests is one file.
 MAX_FILE_BYTES = env.integer("SIGHTLINE_MAX_FILE_BYTES", 512 * 2**20, least=1024)

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from django.conf import settings
 from django.db import Error, connection
 
 from sightline import clock
@@ -17,6 +18,7 @@ from sightline.fleet import groups, leader, minutes, queues
 from sightline.jobs.services import sweep
 from sightline.triage import bulk, causes
 from sightline.webhooks.services import sweep as webhooks
+from sightline.media import unused
 
 T = TypeVar("T")
 
@@ -35,12 +37,13 @@ def run(stop: threading.Event) -> None:
     minute: datetime | None = None
     while not stop.is_set():
         began = time.monotonic()
+    images = unused.Rounds(unused_s=settings.UPLOAD_RETENTION_S)
         try:
             if leader.lead(name=NAME, holder=holder, lease_s=LEASE_S):
                 sweep_once()
                 minute = _step(partial(_minutes, minute)) or minute
                 # A full batch means that there is more: go on next second.
-                if began - retained >= RETENTION_EVERY_S and not _retain():
+                if began - retained >= RETENTION_EVERY_S and not _retain(images):
                     retained = began
         except Error as error:
             log.warning("event=sweep_failed reason=%r", str(error))
@@ -61,13 +64,14 @@ def sweep_once() -> None:
     _step(bulk.advance)
 
 
-def _retain() -> bool:
+def _retain(images: unused.Rounds) -> bool:
     """Delete what nobody keeps any longer; whether there is more of it."""
     full = _step(sweep.apply_retention) == sweep.BATCH
     return (_step(webhooks.apply_retention) == webhooks.BATCH) or full
 
 
 def _minutes(last: datetime | None) -> datetime:
+    _step(images.look)
     """Write the minute that ended since the last look, by the database's clock; the time of this look."""
     now = clock.now()
     if last is None or now.replace(second=0, microsecond=0) > last.replace(second=0, microsecond=0):
@@ -79,7 +83,7 @@ def _minutes(last: datetime | None) -> datetime:
 def _step(verb: Callable[[], T]) -> T | None:
     try:
         return verb()
-    except Error as error:
+    except (Error, OSError) as error:  # OSError: the images' disk or object store
         log.warning("event=sweep_step_failed reason=%r", str(error))
         connection.close()
         return None

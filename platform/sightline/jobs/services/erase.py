@@ -1,24 +1,37 @@
 """Erase what a job holds. A tombstone stays: that it was, when, and how it ended."""
 
+import logging
+from uuid import UUID
+
 from django.db import transaction
+from redis import Redis
 
 from sightline.cache import l1
 from sightline.clock import After
 from sightline.errors import Conflict
-from sightline.jobs.models import Attempt, IdempotencyKey, Job, JobTag
+from sightline.events.live import stream_key, wanted_key
+from sightline.jobs.models import Attempt, IdempotencyKey, Job, JobEvent, JobMedia, JobTag
 from sightline.jobs.services.events import record
 from sightline.jobs.status import TERMINAL
+from sightline.media import unused
+from sightline.redis_client import RedisAway, call
+
+log = logging.getLogger(__name__)
 
 
 def erase(*, job: Job, actor: str) -> None:
-    """Delete input, parameters, metadata and output of an ended job; `Conflict` while it is active.
+    """Delete all that an ended job holds; `Conflict` while it is active. Harmless when it was erased before.
 
-    Harmless when it was erased before. What attempts quote of the model's text goes as well, and the cache has its
-    answer no more.
+    Input, parameters, metadata, output, what attempts and events quote, the text of its streams, its place in the
+    cache, and its images unless something else refers to them.
     """
     with transaction.atomic():
-        key = Job.objects.filter(pk=job.pk).values_list("cache_key", flat=True).first()
-        erased = Job.objects.filter(pk=job.pk, status__in=TERMINAL, erased_at=None).update(
+        row = Job.objects.select_for_update().only("status", "erased_at", "cache_key", "run").get(pk=job.pk)
+        if row.erased_at is not None:
+            return
+        if row.status not in TERMINAL:
+            raise Conflict("An active job cannot be erased. Cancel it first.")
+        Job.objects.filter(pk=job.pk).update(
             input={},
             params={},
             metadata={},
@@ -30,14 +43,29 @@ def erase(*, job: Job, actor: str) -> None:
             cache_key=None,
             erased_at=After(),
         )
-        if erased:
-            JobTag.objects.filter(job_id=job.pk).delete()
-            Attempt.objects.filter(job_id=job.pk).update(message="", frames=None)
-            IdempotencyKey.objects.filter(job_id=job.pk).update(
-                response={"id": job.public_id, "object": "job"}
-            )
-            record(job_id=job.pk, type="job.erased", run=job.run, actor=actor)
-            if key:
-                transaction.on_commit(lambda: l1.forget(key))
-    if not erased and not Job.objects.filter(pk=job.pk, erased_at__isnull=False).exists():
-        raise Conflict("An active job cannot be erased. Cancel it first.")
+        images = list(JobMedia.objects.filter(job_id=job.pk).values_list("media_id", flat=True))
+        JobMedia.objects.filter(job_id=job.pk).delete()
+        JobTag.objects.filter(job_id=job.pk).delete()
+        JobEvent.objects.filter(job_id=job.pk).delete()
+        Attempt.objects.filter(job_id=job.pk).update(message="", frames=None)
+        IdempotencyKey.objects.filter(job_id=job.pk).update(response={"id": job.public_id, "object": "job"})
+        record(job_id=job.pk, type="job.erased", run=row.run, actor=actor)
+        fences = list(Attempt.objects.filter(job_id=job.pk).values_list("fence", flat=True))
+    if row.cache_key is not None:
+        l1.forget(row.cache_key)
+    _forget_text(job.pk, fences)
+    # After the commit, each under its own lock. What a crash leaves here is found as a forgotten image later.
+    unused.erase_unused(media=set(images))
+
+
+def _forget_text(job_id: UUID, fences: list[int]) -> None:
+    """Delete what streams still show; without Redis it goes by itself within minutes."""
+    keys = [wanted_key(job_id), *(stream_key(job_id, fence) for fence in fences)]
+
+    def delete(redis: Redis) -> None:
+        redis.delete(*keys)
+
+    try:
+        call(delete)
+    except RedisAway as error:
+        log.warning("event=stream_text_kept reason=%r", str(error))

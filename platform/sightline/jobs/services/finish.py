@@ -8,7 +8,7 @@ from sightline.database import statements
 from sightline.events import notify
 from sightline.jobs.claims import Claim, Result
 from sightline.jobs.models import Attempt, Job
-from sightline.jobs.services import followers
+from sightline.jobs.services import followers, usage
 from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.status import AttemptOutcome, Status
@@ -33,7 +33,7 @@ def finish(*, claim: Claim, result: Result) -> bool:
         written = statements.change(
             Job,
             where={"id": claim.job_id, "fence": claim.fence, "status": Status.RUNNING},
-            returning=("followed",),
+            returning=("followed", "metered"),
             status=status,
             output=storable(result.output),
             finish_reason=result.finish_reason[:20],
@@ -57,7 +57,10 @@ def finish(*, claim: Claim, result: Result) -> bool:
         )
         record(job_id=claim.job_id, type=f"job.{status}", run=claim.run)
         announce(ended=claim, status=status)
-        if written[0]:
+        followed, metered = written
+        if metered:
+            usage.add(claim=claim, tokens=result.usage)
+        if followed:
             followers.answer(leader=claim.job_id, status=status, result=result)
     lifecycle.ended(claim, status=status, timings=timings, usage=result.usage)
     notify.ended(job_id=claim.job_id, status=status)

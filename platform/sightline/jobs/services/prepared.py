@@ -9,6 +9,7 @@ from sightline.clock import After
 from sightline.jobs import turns, wakeups
 from sightline.jobs.claims import Claim
 from sightline.jobs.models import Attempt, Job
+from sightline.jobs.services import links
 from sightline.jobs.services.events import record
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.telemetry import lifecycle
@@ -47,6 +48,7 @@ def prepared(
         Attempt.objects.filter(job_id=claim.job_id, run=claim.run).update(
             outcome=AttemptOutcome.SUCCEEDED, ended_at=After(), timings=timings, phase="prepare"
         )
+        links.keep_bound(job_id=claim.job_id, tenant_id=claim.tenant_id, input=input)
         record(job_id=claim.job_id, type="job.prepared", run=claim.run, images=len(images))
         transaction.on_commit(lambda: wakeups.publish(queue=queue))
     lifecycle.prepared(claim, timings=timings)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
@@ -18,11 +19,12 @@ from sightline.errors import Problem
 from sightline.events import live
 from sightline.jobs import turns, wakeups
 from sightline.jobs.models import IdempotencyKey, Job, JobEvent, JobTag
-from sightline.jobs.services import followers
+from sightline.jobs.services import followers, links
 from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.status import Status
 from sightline.telemetry import lifecycle
+from sightline.tenants import quotas
 from sightline.tenants.models import ApiKey, Tenant
 
 
@@ -39,6 +41,10 @@ class Submission:
     params: dict[str, Any]
     images: list[str]
     """Pixel digests in prompt order."""
+    media: tuple[UUID, ...] = ()
+    """The stored images behind them, which are kept for as long as the job is."""
+    replay_of: UUID | None = None
+    """The job that this one was made from."""
     cost: int
     """Relative cost for fair queueing."""
     max_attempts: int
@@ -216,6 +222,8 @@ def row(submission: Submission, *, turn: int, now: datetime | None = None, **mor
         input=submission.input,
         params=submission.params,
         images=submission.images,
+        replay_of=submission.replay_of,
+        metered=quotas.of(submission.tenant, submission.seats or submission.kind).tokens_per_day is not None,
         tags=submission.tags,
         metadata=submission.metadata,
         max_attempts=submission.max_attempts,
@@ -243,6 +251,7 @@ def _place(submission: Submission, there: Found | InFlight | Stale | None) -> Jo
             job = _following(submission, there)
         case _:
             job = _waiting(submission, there)
+    links.keep(job_id=job.pk, media=submission.media)
     if submission.tags:
         JobTag.objects.bulk_create(
             [JobTag(tenant_id=submission.tenant.pk, job_id=job.pk, tag=tag) for tag in submission.tags]

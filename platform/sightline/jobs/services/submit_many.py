@@ -8,6 +8,7 @@ from sightline.database import statements
 from sightline.events import live
 from sightline.jobs import turns, wakeups
 from sightline.jobs.models import Job, JobEvent, JobTag
+from sightline.jobs.services import links
 from sightline.jobs.services import submit as single
 from sightline.jobs.services.submit import Submission
 from sightline.telemetry import lifecycle
@@ -51,6 +52,13 @@ def _insert(queue: str, submissions: Sequence[Submission]) -> list[Job]:
     ]
     statements.insert_many(jobs)
     statements.insert_many([JobEvent(job_id=job.pk, type="job.queued", at=job.created_at) for job in jobs])
+    links.keep_many(
+        {
+            job.pk: submission.media
+            for job, submission in zip(jobs, submissions, strict=True)
+            if submission.media
+        }
+    )
     statements.insert_many(
         [JobTag(tenant_id=tenant.pk, job_id=job.pk, tag=tag) for job in jobs for tag in job.tags]
     )

@@ -141,19 +141,33 @@ def claimable(*, queue: str, most: int) -> int:
 
 
 def apply_retention() -> int:
-    """Ended jobs past their retention are deleted with their attempts and events, and old idempotency keys."""
+    """Ended jobs past their retention are deleted with their attempts and events, and old idempotency keys.
+
+    There are few different retentions, and within one the ends are in the index's order: only due jobs are read.
+    """
     IdempotencyKey.objects.filter(created_at__lt=After(-IDEMPOTENCY_S)).delete()
-    ends = (
-        "strftime('%%Y-%%m-%%d %%H:%%M:%%f', ended_at, '+' || retention_s || ' seconds')"
-        if connection.vendor == "sqlite"
-        else "ended_at + retention_s * interval '1 second'"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id FROM jobs_job WHERE ended_at IS NOT NULL AND {ends} < {clock.after_sql()}"  # noqa: S608
-            " ORDER BY ended_at LIMIT %s",
-            [clock.after_param(), BATCH],
+    due: list[UUID] = []
+    for retention_s in _retentions_due():
+        ended = Job.objects.filter(
+            retention_s=retention_s, ended_at__isnull=False, ended_at__lt=After(-retention_s)
         )
-        due = [row[0] for row in cursor.fetchall()]
+        due += ended.order_by("ended_at").values_list("pk", flat=True)[: BATCH - len(due)]
+        if len(due) >= BATCH:
+            break
     Job.objects.filter(pk__in=due).delete()
     return len(due)
+
+
+def _retentions_due() -> list[int]:
+    """The retentions, in seconds, that the oldest end of has passed: one step in the index for each."""
+    before = clock.before_sql("r.s")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH RECURSIVE r(s) AS ("  # noqa: S608
+            " SELECT MIN(retention_s) FROM jobs_job WHERE ended_at IS NOT NULL"
+            " UNION ALL SELECT (SELECT MIN(retention_s) FROM jobs_job"
+            " WHERE ended_at IS NOT NULL AND retention_s > r.s) FROM r WHERE r.s IS NOT NULL)"
+            " SELECT s FROM r WHERE s IS NOT NULL AND (SELECT MIN(ended_at) FROM jobs_job"
+            f" WHERE ended_at IS NOT NULL AND retention_s = r.s) < {before}"
+        )
+        return [int(row[0]) for row in cursor.fetchall()]
