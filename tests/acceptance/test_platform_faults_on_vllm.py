@@ -1,14 +1,16 @@
-"""Rows 3 and 10 of the fault matrix on real vLLM: its engine core is killed and frozen, and a job is cancelled."""
+"""Rows 3, 4 and 10 of the fault matrix on real vLLM: its core is killed or frozen, a job kills it, one is cancelled."""
 
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import psutil
 import pytest
+from support.bodies import body, data_uri, picture
 from support.client import Client
 from support.invariants import check
 from support.platform import Platform
@@ -35,18 +37,18 @@ def platform() -> Iterator[Platform]:
         running.start(within_s=START_S)
         yield running
         running.wait_ready(within_s=START_S)
-        check(running)
+        check(running, guilty=running.guilty)
     finally:
         running.stop()
 
 
-def _long_job() -> dict[str, Any]:
-    """A chat whose answer must have thousands of tokens, and does not repeat itself."""
+def _long_job(**more: Any) -> dict[str, Any]:
+    """A chat whose answer must have thousands of tokens, and does not repeat itself; `more` goes into its input."""
     word = {"type": "string", "minLength": 8, "maxLength": 8}
     schema = {"type": "array", "items": word, "minItems": 500, "maxItems": 500}
     return {
         "kind": "chat",
-        "input": {"prompt": "Write."},
+        "input": {"prompt": "Write.", **more},
         "params": {
             "max_tokens": 7000,
             "temperature": 2.0,
@@ -77,6 +79,39 @@ def _core(platform: Platform) -> psutil.Process:
     )
 
 
+class _Poison(threading.Thread):
+    """Kills vLLM's core whenever a job is aboard it, as an input that crashes the model's code does."""
+
+    def __init__(self, platform: Platform, job: str) -> None:
+        super().__init__(daemon=True)
+        self.kills = 0
+        self._platform = platform
+        self._job = job
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        killed, seen = 0, 0
+        while not self._over.wait(0.02):
+            run = self._platform.job(self._job)["run"]
+            aboard = run > killed and self._platform.worker_of(self._job) and self._runs_in_engine()
+            seen = seen + 1 if aboard else 0
+            if seen == 10:  # looks in a row: one alone may have seen a canary
+                _core(self._platform).kill()
+                killed, self.kills = run, self.kills + 1
+
+    def _runs_in_engine(self) -> bool:
+        """With the job claimed: it is alone during probation, and before that its seat is one of those counted."""
+        try:
+            others = self._platform.running() - 1
+            return _aboard(self._platform) > others
+        except (httpx.HTTPError, IndexError):
+            return False  # the engine is on its way down or up
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
 @pytest.mark.row(10)
 def test_cancelling_reaches_vllm_and_frees_the_seat(platform: Platform) -> None:
     client = platform.client()
@@ -102,3 +137,31 @@ def test_a_job_aboard_a_lost_engine_core_runs_again(platform: Platform, number: 
     assert client.wait(job, within_s=START_S)["status"] in ("succeeded", "incomplete")
     assert platform.attempts(job)[0]["outcome"] == "crash"
     assert platform.job(job)["tries"] == 0
+
+
+@pytest.mark.row(4)
+def test_a_job_that_kills_vllm_is_quarantined_and_the_innocent_succeed(platform: Platform) -> None:
+    client = platform.client()
+    restarts = platform.groups()["gpu0"]["restarts"]
+    image = {"data": data_uri(picture(0xBAD))}
+    innocent = [_running(platform, client)]
+    guilty = client.submit(_long_job(images=[image]))
+    platform.guilty.add(guilty)
+    poison = _Poison(platform, guilty)
+    poison.start()
+    try:
+        innocent += [client.submit(body(kind, number)) for number, kind in enumerate(("gui", "ocr", "chat"))]
+        assert client.wait(guilty, within_s=2 * START_S)["status"] == "quarantined"
+    finally:
+        poison.stop()
+    ends = {client.wait(job, within_s=START_S)["status"] for job in innocent}
+    assert ends <= {"succeeded", "incomplete"}, "the innocent were run alone, or later"
+    assert {platform.job(job)["tries"] for job in innocent} == {0}
+    assert platform.job(innocent[0])["crashes"] == 1, (
+        "it was aboard once, and never again with the guilty one"
+    )
+    assert poison.kills <= 3
+    assert platform.groups()["gpu0"]["restarts"] - restarts == poison.kills
+    refused = client.post({"kind": "ocr", "input": {"images": [image], "mode": "text"}}, "poison-again")
+    assert refused is not None
+    assert (refused.status_code, refused.json()["code"]) == (422, "poisoned_input")

@@ -140,7 +140,7 @@ def test_keys_and_other_tenants_jobs(platform: Platform) -> None:
     assert mine.wait(job)["status"] == "succeeded"
 
 
-@pytest.mark.row(12, 14)
+@pytest.mark.row(14)
 @pytest.mark.parametrize(
     ("content", "status"),
     [
@@ -157,7 +157,7 @@ def test_keys_and_other_tenants_jobs(platform: Platform) -> None:
     ids=["cut", "deep", "nan", "nul", "no-image", "large"],
 )
 def test_malformed_requests_are_refused_by_name(platform: Platform, content: bytes, status: int) -> None:
-    """Rows 12 and 14 from outside."""
+    """Row 14 from outside."""
     client = platform.client()
     answer = client.http.post("/api/v1/jobs", content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code in (status, 422 if status == 415 else status), answer.text

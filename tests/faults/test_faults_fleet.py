@@ -47,6 +47,46 @@ def test_three_groups_share_and_one_that_dies_is_out_by_itself(platform: Platfor
         platform.children["gpu2"].stop(30.0, signal.SIGTERM)
 
 
+def test_seats_are_changed_while_jobs_run_and_after_a_restart_they_still_are(platform: Platform) -> None:
+    """gpu9 alone, so that its seats are all there are: gui 3, chat 4, ocr 4 when it starts."""
+    client = platform.client()
+
+    def aboard(kind: str) -> int:
+        where = "status = 'running' AND kind = ? AND worker LIKE ?"
+        rows = platform.rows(f"SELECT COUNT(*) AS n FROM jobs_job WHERE {where}", kind, f"{kind}-gpu9@%")
+        return int(rows[0]["n"])
+
+    def most_aboard(kind: str, jobs: list[str]) -> int:
+        most = 0
+        while any(platform.job(job)["status"] in ("queued", "running") for job in jobs):
+            most = max(most, aboard(kind))
+        return most
+
+    with platform.only_group("gpu9"):
+        platform.twin("gpu9").faults(delay_s=2.0)
+        guis = [client.submit(body("gui", 1200 + number)) for number in range(24)]
+        until(lambda: aboard("gui") == 3, what="gui has its 3 seats")
+        platform.seats("gpu9", gui=7, ocr=0)
+        until(lambda: aboard("gui") == 7, what="the new seats are taken while the old ones still run")
+        waiting = client.submit(body("ocr", 1230))
+        platform.seats("gpu9", gui=2)
+        until(lambda: aboard("gui") <= 2, what="those who are too many have left by themselves")
+        more = [client.submit(body("gui", 1240 + number)) for number in range(4)]
+        assert most_aboard("gui", [*guis, *more]) <= 2
+        found = client.read(waiting)
+        assert found is not None
+        assert (found["status"], found["attempt"]) == ("queued", 0), "no seat, no run"
+        platform.children["gpu9"].stop(30.0, signal.SIGTERM)
+        platform.start_group("gpu9")
+        until(lambda: platform.groups()["gpu9"]["intake"] == "open", what="gpu9 is back")
+        platform.twin("gpu9").faults(delay_s=1.0)
+        assert most_aboard("gui", [client.submit(body("gui", 1250 + number)) for number in range(5)]) == 2
+        platform.seats("gpu9", gui=None, ocr=None)
+        assert client.wait(waiting)["status"] == "succeeded"
+        assert {client.wait(job)["status"] for job in [*guis, *more]} == {"succeeded"}
+        assert {len(platform.attempts(job)) for job in [*guis, *more]} == {1}
+
+
 def test_a_drained_gpu_takes_nothing_and_stays_drained_over_a_restart(platform: Platform) -> None:
     client = platform.client()
     platform.operate(f"groups.drain(group_id='gpu0@{platform.host}', actor='tests')")

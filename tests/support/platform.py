@@ -231,9 +231,16 @@ class Platform:
 
     def pause(self, kind: str, *, paused: bool = True) -> None:
         """Pause or resume a kind, as an operator does over the API."""
+        self._patch(f"queues/{kind}", {"paused": paused})
+
+    def seats(self, group: str, **seats: int | None) -> None:
+        """Change seats of a group by kind, as an operator does over the API."""
+        self._patch(f"groups/{group}@{self.host}", {"seats": seats})
+
+    def _patch(self, path: str, change: dict[str, Any]) -> None:
         answer = httpx.patch(
-            f"{self.url}/api/v1/queues/{kind}",
-            json={"paused": paused},
+            f"{self.url}/api/v1/{path}",
+            json=change,
             headers={"Authorization": f"Bearer {self.keys[OPERATOR]}"},
             timeout=30.0,
         )
