@@ -3,6 +3,7 @@
 from django.urls import path
 
 from sightline.api.native.actions import CancelView, ExplainView, JobMediaView, RetryView
+from sightline.api.native.bulk import BulkItemsView, BulkRunView, BulkStopView, BulksView, BulkView
 from sightline.api.native.events import EventsView
 from sightline.api.native.groups import GroupsView, GroupView
 from sightline.api.native.jobs import JobsView, JobView
@@ -30,6 +31,11 @@ urlpatterns = [
     path("queues/<str:kind>", QueueView.as_view(), name="queue"),
     path("groups", GroupsView.as_view(), name="groups"),
     path("groups/<str:group_id>", GroupView.as_view(), name="group"),
+    path("bulk", BulksView.as_view(), name="bulks"),
+    path("bulk/<str:public_id>", BulkView.as_view(), name="bulk"),
+    path("bulk/<str:public_id>/run", BulkRunView.as_view(), name="bulk-run"),
+    path("bulk/<str:public_id>/stop", BulkStopView.as_view(), name="bulk-stop"),
+    path("bulk/<str:public_id>/items", BulkItemsView.as_view(), name="bulk-items"),
     path("webhook-endpoints", EndpointsView.as_view(), name="webhook-endpoints"),
     path("webhook-endpoints/<str:public_id>", EndpointView.as_view(), name="webhook-endpoint"),
     path("webhook-endpoints/<str:public_id>/secret", SecretView.as_view(), name="webhook-secret"),
