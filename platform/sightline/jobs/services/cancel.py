@@ -15,6 +15,7 @@ from sightline.telemetry import lifecycle
 
 _NEEDED = (
     *followers.LEFT, "kind", "status", "run", "announced", "webhook_url", "fence", "worker", "group", "lease_until",
+    "source",
 )  # fmt: skip
 
 

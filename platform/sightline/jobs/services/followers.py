@@ -145,7 +145,7 @@ def hand_over(*, left: Job) -> Job | None:
     Job.objects.filter(pk=heir.pk).update(
         status=Status.RUNNING,
         parked_until=None,
-        source=left.pk,
+        source=left.source or left.pk,  # what the worker holds is the first one's claim
         followed=others,
         cache_key=left.cache_key,
         queue=left.queue,

@@ -12,7 +12,7 @@ from sightline.events import notify
 from sightline.jobs import wakeups
 from sightline.jobs.claims import LEASE_LAPSED, Claim, Failure
 from sightline.jobs.models import IdempotencyKey, Job
-from sightline.jobs.services import claim
+from sightline.jobs.services import claim, followers
 from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.services.fail import fail
@@ -96,6 +96,9 @@ def expire(*, job_id: UUID) -> bool:
             record(job_id=job_id, type="job.expired")
             job = Job.objects.defer("input", "params").get(pk=job_id)
             announce(ended=job, status=Status.EXPIRED)
+            if job.cache_key is not None:
+                Job.objects.filter(pk=job_id).update(cache_key=None)
+            followers.leave(left=job, status=Status.EXPIRED)
     if written:
         notify.ended(job_id=job_id, status=Status.EXPIRED)
         lifecycle.expired(job)
