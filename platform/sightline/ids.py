@@ -12,7 +12,10 @@ JOB = "job"
 UPLOAD = "up"
 ENDPOINT = "whe"
 MESSAGE = "msg"
+FILE = "file"
+BATCH = "batch"
 BULK = "blk"
+KEY = "key"
 
 
 class InvalidId(ValueError):

@@ -71,8 +71,8 @@ def group(
 
 @click.command()
 def cpu() -> None:
-    """Fetch images by URL and deliver webhooks: the work that needs no GPU. Any number may run."""
-    from sightline.celery import DELIVER, PREPARE
+    """Fetch images by URL, deliver webhooks, make jobs of batches: the work that needs no GPU. Any number may run."""
+    from sightline.celery import BATCH, DELIVER, PREPARE
 
     os.environ["CELERY_SKIP_CHECKS"] = "true"
     # In this process's place: signals reach Celery itself.
@@ -80,7 +80,7 @@ def cpu() -> None:
         sys.executable,
         [
             *(sys.executable, "-m", "celery", "-A", "sightline_workers.cpu_tasks", "worker"),
-            *("--hostname", f"cpu@{socket.gethostname()}", "--queues", f"{PREPARE},{DELIVER}"),
+            *("--hostname", f"cpu@{socket.gethostname()}", "--queues", f"{PREPARE},{DELIVER},{BATCH}"),
             *("--pool", "threads", "--concurrency", str(settings.CPU_THREADS), "--task-events"),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
         ],

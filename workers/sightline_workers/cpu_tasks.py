@@ -1,4 +1,4 @@
-"""The Celery application of the cpu worker: fetches media and delivers webhooks; needs no group and no engine.
+"""The Celery application of the cpu worker: media, webhooks and batches; needs no group and no engine.
 
 Started as `celery -A sightline_workers.cpu_tasks worker`, by `sightline cpu`.
 """
@@ -12,7 +12,8 @@ from django.conf import settings
 
 django.setup()
 
-from sightline.celery import DELIVER_NEXT, PREPARE_NEXT, app  # noqa: E402
+from sightline.celery import BATCH_NEXT, DELIVER_NEXT, PREPARE_NEXT, app  # noqa: E402
+from sightline_workers.batching import Batcher  # noqa: E402
 from sightline_workers.delivering import Deliverer  # noqa: E402
 from sightline_workers.leases import Leases  # noqa: E402
 from sightline_workers.preparing import Preparer  # noqa: E402
@@ -56,8 +57,21 @@ def deliver_next(queue: str) -> dict[str, int]:
     return {"attempts": deliverer().run()}
 
 
+@cache
+def batcher() -> Batcher:
+    """The process's batcher."""
+    return Batcher()
+
+
+@app.task(name=BATCH_NEXT)
+def batch_next(queue: str) -> dict[str, int]:
+    """Take the batches that are due as far as they go now; returns for Flower how many there were."""
+    return {"batches": batcher().run()}
+
+
 @worker_shutting_down.connect
 def _drain(**kwargs: Any) -> None:
     """Celery stops consuming by itself; the threads pool would wait for ever for what runs."""
     leases().drain(settings.DRAIN_S)
     deliverer().stop()
+    batcher().stop()

@@ -42,7 +42,13 @@ class Completion:
     stream: bool
     include_usage: bool
     head: dict[str, Any]
-    """What every chunk begins with."""
+    """What every chunk begins with; of a response, what was asked."""
+    form: str = "chat"
+    """chat or response."""
+    after: int = -1
+    """Of a response: the sequence number of the last event that the client has."""
+    kept: bool = False
+    """It goes on when its client hangs up."""
 
     def header(self) -> str:
         return json.dumps({**asdict(self), "job_id": str(self.job_id)})

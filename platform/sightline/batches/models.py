@@ -75,6 +75,10 @@ class File(models.Model):
     def __str__(self) -> str:
         return f"{self.purpose} {self.filename}"
 
+    @property
+    def public_id(self) -> str:
+        return ids.encode(ids.FILE, self.id).replace("_", "-", 1)
+
 
 class Batch(models.Model):
     """The requests of one file. The row is their progress, and the lease of the worker that is at it."""
@@ -144,6 +148,10 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.status}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(ids.BATCH, self.id)
 
     @property
     def is_expanded(self) -> bool:

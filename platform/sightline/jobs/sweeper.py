@@ -14,11 +14,13 @@ from django.conf import settings
 from django.db import Error, connection
 
 from sightline import clock
+from sightline.batches.services import retention as batch_retention
+from sightline.batches.services import settle as batches
 from sightline.fleet import groups, leader, minutes, queues
-from sightline.jobs.services import sweep
+from sightline.jobs.services import followers, sweep
+from sightline.media import unused
 from sightline.triage import bulk, causes
 from sightline.webhooks.services import sweep as webhooks
-from sightline.media import unused
 
 T = TypeVar("T")
 
@@ -35,9 +37,9 @@ def run(stop: threading.Event) -> None:
     holder = f"{socket.gethostname()}:{os.getpid()}"
     retained = -RETENTION_EVERY_S
     minute: datetime | None = None
+    images = unused.Rounds(unused_s=settings.UPLOAD_RETENTION_S)
     while not stop.is_set():
         began = time.monotonic()
-    images = unused.Rounds(unused_s=settings.UPLOAD_RETENTION_S)
         try:
             if leader.lead(name=NAME, holder=holder, lease_s=LEASE_S):
                 sweep_once()
@@ -57,9 +59,12 @@ def sweep_once() -> None:
     _step(sweep.reclaim_lapsed)
     _step(sweep.unpark_due)
     _step(sweep.expire_deadlines)
+    _step(followers.release_orphans)
     _step(groups.mark_lost)
     _step(lambda: sweep.top_up(queues=queues.names()))
     _step(webhooks.top_up)
+    _step(batches.settle_all)
+    _step(batches.top_up)
     _step(causes.count)
     _step(bulk.advance)
 
@@ -67,11 +72,12 @@ def sweep_once() -> None:
 def _retain(images: unused.Rounds) -> bool:
     """Delete what nobody keeps any longer; whether there is more of it."""
     full = _step(sweep.apply_retention) == sweep.BATCH
+    _step(images.look)
+    full = bool(_step(batch_retention.apply_retention)) or full
     return (_step(webhooks.apply_retention) == webhooks.BATCH) or full
 
 
 def _minutes(last: datetime | None) -> datetime:
-    _step(images.look)
     """Write the minute that ended since the last look, by the database's clock; the time of this look."""
     now = clock.now()
     if last is None or now.replace(second=0, microsecond=0) > last.replace(second=0, microsecond=0):

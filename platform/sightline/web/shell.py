@@ -18,6 +18,7 @@ from sightline.web import sse
 from sightline.web.body import TOTAL_S, ClientGone, Receive, drain, read_body
 from sightline.web.bridge import CHUNKED, Bridge, Call, Chunks, Headers, Response, Scope
 from sightline.web.completions import CompletionChunks
+from sightline.web.responses import ResponseEvents
 from sightline.web.sse import Outcome, Send
 
 log = logging.getLogger("sightline.web")
@@ -168,7 +169,7 @@ class Shell:
     ) -> Response | None:
         """The completion once the job ended; None when it was streamed. A client that hangs up cancels the job."""
         if asked.stream:
-            form = CompletionChunks(head=asked.head, include_usage=asked.include_usage)
+            form = _form(asked)
             stream = JobStream(job_id=asked.job_id, after=0, look=self._history, pieces=self._live)
             outcome = await sse.serve(
                 stream=stream,
@@ -178,7 +179,7 @@ class Shell:
                 receive=receive,
                 send=send,
             )
-            if not stream.ended:
+            if not stream.ended and not asked.kept:
                 await self._cancel(asked.job_id)
             if outcome is not Outcome.UNSENT:
                 return None
@@ -232,6 +233,12 @@ class Shell:
         again = {**scope, "headers": headers, "raw_path": wait.path.encode(), "query_string": b""}
         again["method"] = "GET" if scope["method"] == "POST" else scope["method"]
         return await self._bridge.call(Call(scope=again, environ={waits.REREAD: True}))
+
+
+def _form(asked: streams.Completion) -> sse.Form:
+    if asked.form == "response":
+        return ResponseEvents(head=asked.head, after=asked.after, kept=asked.kept)
+    return CompletionChunks(head=asked.head, include_usage=asked.include_usage)
 
 
 def _answer(scope: Scope, first: Response, last: Response, wait: waits.Wait) -> Response:

@@ -9,6 +9,7 @@ from sightline.api.native.jobs import OutputExpired, refuse_erased
 from sightline.api.native.view import answer
 from sightline.api.openai import documents
 from sightline.api.openai.completion import completion, head, job_id, public_id
+from sightline.api.openai.images import Uploads
 from sightline.api.openai.request import job_body, read
 from sightline.api.openai.view import OpenAIView
 from sightline.api.parsers import json_body
@@ -29,7 +30,7 @@ class ChatCompletionsView(OpenAIView):
         asked = read(json_body(request))
         found = accept(
             principal=self.principal,
-            body=job_body(asked),
+            body=job_body(asked, Uploads(tenant=self.principal.tenant)),
             files={},
             key=request.META.get("HTTP_IDEMPOTENCY_KEY"),
             seats=asked.seats,

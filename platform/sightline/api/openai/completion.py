@@ -50,10 +50,10 @@ def head(job: Job) -> dict[str, Any]:
     }
 
 
-def failure(job: Job) -> Problem:
-    """Why a job ended without output; 504 for one that has not ended."""
+def failure(job: Job, *, here: str = "") -> Problem:
+    """Why a job ended without output; 504 for one that has not ended, with where it will be read."""
     if not job.ended:
-        here = f"/v1/chat/completions/{public_id(job)}"
+        here = here or f"/v1/chat/completions/{public_id(job)}"
         detail = f"The answer takes longer than a request may wait. It goes on: GET {here}."
         return Problem(detail, code="timeout", status=504, retryable=True)
     error: dict[str, Any] = job.error or {}

@@ -1,6 +1,7 @@
 """A `/v1/chat/completions` request, and the chat job that it becomes."""
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,34 +13,38 @@ from sightline.kinds.registry import KINDS
 
 SEATS = {"priority": "gui", "default": "", "auto": "", "flex": "ocr"}
 """Whose seats a service tier takes; chat's own for the usual ones."""
+Request = TypeVar("Request", bound="Common")
+
 _TIERS = {"gui": "priority", "ocr": "flex"}
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Refuses unknown fields by name, converts nothing."""
+
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class StreamOptions(_Strict):
+class StreamOptions(Strict):
     """What a stream tells besides the text."""
 
     include_usage: bool | None = Field(default=None, description="One more chunk with the usage at the end.")
     include_obfuscation: Literal[False] | None = None
 
 
-class PixelSize(_Strict):
+class PixelSize(Strict):
     """vLLM's pixel budget of Qwen3-VL."""
 
     shortest_edge: int | None = Field(default=None, description="Fewest pixels of an image, width × height.")
     longest_edge: int | None = Field(default=None, description="Most pixels of an image, width × height.")
 
 
-class ProcessorOptions(_Strict):
+class ProcessorOptions(Strict):
     """vLLM's mm_processor_kwargs, as far as a request may set them."""
 
     size: PixelSize | None = None
 
 
-class SightlineOptions(_Strict):
+class SightlineOptions(Strict):
     """What OpenAI's fields have no word for."""
 
     kind: Literal[tuple(KINDS)] | None = Field(  # type: ignore[valid-type]
@@ -48,37 +53,31 @@ class SightlineOptions(_Strict):
     deadline_ms: int | None = Field(default=None, description="From acceptance; then it expires.")
     max_attempts: int | None = Field(default=None, description="Tries after transient failures.")
     tags: list[str] | None = Field(default=None, description="To filter the list of jobs by.")
+    cache: dict[str, Any] | None = Field(default=None, description="As in the native API: mode, ttl_s.")
+    session_id: str | None = Field(default=None, description="As in the native API.")
 
 
-class ChatCompletionRequest(_Strict):
-    """OpenAI's request. A field that is not here is refused by name; values are checked as a chat job's."""
+class Common(Strict):
+    """What every endpoint that generates text has."""
 
     model: str = Field(description="A model tag; GET /v1/models lists them.")
-    messages: list[dict[str, Any]] = Field(
-        description="Text and image_url parts; data URIs or https addresses."
-    )
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    max_completion_tokens: int | None = None
-    max_tokens: int | None = Field(default=None, description="The older name of max_completion_tokens.")
     temperature: float | None = None
     top_p: float | None = None
+    service_tier: Literal[tuple(SEATS)] | None = Field(  # type: ignore[valid-type]
+        default=None, description="priority takes gui seats, default and auto chat's, flex ocr's."
+    )
+    parallel_tool_calls: Literal[True] | None = None
+    metadata: dict[str, Any] | None = None
+    user: str | None = Field(default=None, description="Kept in the job's metadata.")
+    safety_identifier: str | None = Field(default=None, description="Kept in the job's metadata.")
+    prompt_cache_key: str | None = Field(
+        default=None, description="Accepted; equal beginnings are found without it."
+    )
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
     stop: str | list[str] | None = None
-    response_format: dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    parallel_tool_calls: Literal[True] | None = None
-    n: Literal[1] | None = None
-    logprobs: Literal[False] | None = None
-    service_tier: Literal[tuple(SEATS)] | None = Field(  # type: ignore[valid-type]
-        default=None, description="priority takes gui seats, default and auto chat's, flex ocr's."
-    )
-    metadata: dict[str, Any] | None = None
-    store: bool | None = Field(default=None, description="Accepted; every job is kept for its retention.")
-    user: str | None = Field(default=None, description="Kept in the job's metadata.")
     top_k: int | None = Field(default=None, description="vLLM's.")
     min_p: float | None = Field(default=None, description="vLLM's.")
     repetition_penalty: float | None = Field(default=None, description="vLLM's.")
@@ -92,19 +91,51 @@ class ChatCompletionRequest(_Strict):
             return "" if self.sightline.kind == "chat" else self.sightline.kind
         return SEATS[self.service_tier or "auto"]
 
+    @property
+    def names_seats(self) -> bool:
+        """Does it say whose seats it takes?"""
+        return self.service_tier not in (None, "auto") or bool(self.sightline and self.sightline.kind)
 
-_PARAMS = (
-    "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop", "response_format", "tools",
-    "tool_choice", "top_k", "min_p", "repetition_penalty",
+
+class ChatCompletionRequest(Common):
+    """OpenAI's request. A field that is not here is refused by name; values are checked as a chat job's."""
+
+    messages: list[dict[str, Any]] = Field(
+        description="Text and image_url parts (data URIs, https addresses), or file parts that name an image by its"
+        " file_id."
+    )
+    stream_options: StreamOptions | None = None
+    max_completion_tokens: int | None = None
+    max_tokens: int | None = Field(default=None, description="The older name of max_completion_tokens.")
+    response_format: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    n: Literal[1] | None = None
+    logprobs: Literal[False] | None = None
+    store: bool | None = Field(default=None, description="Accepted; every job is kept for its retention.")
+
+
+_SAMPLING = (
+    "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop", "top_k", "min_p",
+    "repetition_penalty",
 )  # fmt: skip
+_CHAT = ("response_format", "tools", "tool_choice")
+
+Uploads = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+"""Puts images in the place of parts that name files, in OpenAI's messages."""
 
 
 def read(body: Any) -> ChatCompletionRequest:
     """The validated request; 400 with what is wrong, 404 for a model that is not there."""
+    return read_as(ChatCompletionRequest, body)
+
+
+def read_as(kind: type[Request], body: Any) -> Request:
+    """A request of any endpoint, validated."""
     if isinstance(body, dict):
         # OpenAI's clients send null for "not given".
         body = {name: value for name, value in body.items() if value is not None}
-    request = validate(ChatCompletionRequest, body)
+    request = validate(kind, body)
     if request.model not in settings.MODELS:
         detail = f"There is no model {request.model[:100]!r}. There are " + ", ".join(settings.MODELS) + "."
         raise Problem(
@@ -113,21 +144,33 @@ def read(body: Any) -> ChatCompletionRequest:
     return request
 
 
-def job_body(request: ChatCompletionRequest) -> dict[str, Any]:
+def job_body(request: ChatCompletionRequest, uploads: Uploads) -> dict[str, Any]:
     """The same as a request for a chat job."""
-    params = {name: value for name in _PARAMS if (value := getattr(request, name)) is not None}
+    params = {name: value for name in _CHAT if (value := getattr(request, name)) is not None}
     limit = request.max_completion_tokens or request.max_tokens
-    if limit is not None:
-        params["max_tokens"] = limit
+    return chat_job(request, messages=uploads(request.messages), params=params, max_tokens=limit)
+
+
+def chat_job(
+    request: Common, *, messages: list[dict[str, Any]], params: dict[str, Any], max_tokens: int | None
+) -> dict[str, Any]:
+    """A request for a chat job with these messages and all that endpoints have in common."""
+    params = {
+        **params,
+        **{name: value for name in _SAMPLING if (value := getattr(request, name)) is not None},
+    }
+    if max_tokens is not None:
+        params["max_tokens"] = max_tokens
     if request.mm_processor_kwargs is not None and (size := request.mm_processor_kwargs.size):
         edges = {"min": size.shortest_edge, "max": size.longest_edge}
         params["pixels"] = {name: edge for name, edge in edges.items() if edge is not None}
-    metadata = {**(request.metadata or {}), **({"user": request.user} if request.user else {})}
+    named = {name: value for name in ("user", "safety_identifier") if (value := getattr(request, name))}
+    metadata = {**(request.metadata or {}), **named}
     own = request.sightline.model_dump(exclude_none=True, exclude={"kind"}) if request.sightline else {}
     return {
         "kind": "chat",
         "model": request.model,
-        "input": {"messages": request.messages},
+        "input": {"messages": messages},
         "params": params,
         "stream": bool(request.stream),
         **({"metadata": metadata} if metadata else {}),
