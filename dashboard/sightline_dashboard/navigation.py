@@ -26,6 +26,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 {"title": "Now", "icon": "monitor_heart", "link": reverse("admin:index")},
                 _list("Errors", "error", "triage.cause"),
+                {
+                    "title": "Stuck",
+                    "icon": "hourglass_disabled",
+                    "link": reverse("admin:jobs_job_stuck"),
+                    "permission": lambda request: request.user.has_perm("jobs.view_job"),
+                },
                 _list("Jobs", "work_history", "jobs.job"),
                 _list("Bulk acts", "checklist", "triage.bulk"),
                 _list("Attempts", "replay", "jobs.attempt"),

@@ -64,7 +64,10 @@ class Shot:
 
 
 SHOTS = (
-    Shot(name="home", path="/admin/"),
+    Shot(name="home", path="/admin/", full_page=True),
+    Shot(name="errors", path="/admin/triage/cause/"),
+    Shot(name="cause", path="/admin/triage/cause/", opens_first=True, full_page=True),
+    Shot(name="stuck", path="/admin/jobs/job/stuck/"),
     Shot(name="jobs", path="/admin/jobs/job/"),
     Shot(
         name="gui",
@@ -133,7 +136,7 @@ def photograph_admin(browser: Browser, site: Site, into: Path) -> Iterator[Path]
         for shot in SHOTS:
             page.goto(site.url + shot.path)
             if shot.opens_first:
-                links = page.locator("#result_list .field-name a")
+                links = page.locator("#result_list .field-name a, #live tbody th a")
                 if not links.count():
                     continue  # a platform that runs need not have such a job
                 links.first.click()

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "sightline.media",
     "sightline.fleet",
     "sightline.webhooks",
+    "sightline.near",
     "sightline.jobs",
     "sightline.batches",
     "sightline.responses",
@@ -192,6 +193,9 @@ CACHE_TTL_S = env.integer("SIGHTLINE_CACHE_TTL_S", 86_400, least=1, most=30 * 86
 # L1 lives in the same Redis, bounded; or in one of its own (LRU) that may lose everything at any time.
 CACHE_REDIS_URL = env.secret("SIGHTLINE_CACHE_REDIS_URL") or REDIS_URL
 CACHE_L1_BYTES = env.integer("SIGHTLINE_CACHE_L1_BYTES", 64 * 2**20, least=1024)
+# Hits of `near` that the engine answers once more, and the share of false ones above which no more are served.
+NEAR_SAMPLE = env.number("SIGHTLINE_NEAR_SAMPLE", 0.05, least=0, most=1)
+NEAR_BUDGET = env.number("SIGHTLINE_NEAR_BUDGET", 0.001, least=0, most=1)
 
 # --- models and seats -------------------------------------------------------------------------------------------
 # A tag maps to a checkpoint and its engine options; the engine's package checks them when a group starts.
@@ -270,6 +274,27 @@ ALLOWED_NETWORKS = env.networks("SIGHTLINE_ALLOWED_NETWORKS")
 # Threads of the cpu worker: fetches and deliveries at once.
 CPU_THREADS = env.integer("SIGHTLINE_CPU_THREADS", 16, least=2, most=256)
 WEBHOOK_RETENTION_S = env.integer("SIGHTLINE_WEBHOOK_RETENTION_S", 30 * 86400, least=3600)
+
+# --- service levels ---------------------------------------------------------------------------------------------
+# The share of a kind's jobs that start within so many seconds.
+SLO = env.mapping(
+    "SIGHTLINE_SLO",
+    {
+        "gui": {"share": 0.95, "start_within_s": 1},
+        "chat": {"share": 0.95, "start_within_s": 5},
+        "ocr": {"share": 0.95, "start_within_s": 60},
+    },
+)
+for _kind, _target in SLO.items():
+    if not (
+        isinstance(_target, dict)
+        and set(_target) == {"share", "start_within_s"}
+        and 0 < _target["share"] < 1
+        and _target["start_within_s"] > 0
+    ):
+        env._refuse(
+            "SIGHTLINE_SLO", f"{_kind!r} has no target.", 'Use {"gui": {"share": 0.95, "start_within_s": 1}, …}.'
+        )
 
 # --- operations -------------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.secret("SIGHTLINE_METRICS_TOKEN")

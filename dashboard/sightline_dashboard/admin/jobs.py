@@ -24,9 +24,11 @@ from sightline_dashboard.admin import job_actions
 from sightline_dashboard.admin.job_filters import KindFilter, ModelFilter
 from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post
 from sightline_dashboard.durations import duration
+from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.jobpage import page
 from sightline_dashboard.keyset import KeysetChangeList
 from sightline_dashboard.pictures import picture
+from sightline_dashboard.stuck import stuck
 from sightline_dashboard.untrusted_html import framed
 
 
@@ -123,6 +125,7 @@ class JobAdmin(HistoryAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
+            path("stuck/", view(self.stuck_view), name="jobs_job_stuck"),
             path("<str:object_id>/cancel/", view(self.cancel_view), name="jobs_job_cancel"),
             path("<str:object_id>/retry/", view(self.retry_view), name="jobs_job_retry"),
             path("<str:object_id>/image/<int:index>/", view(self.image_view), name="jobs_job_image"),
@@ -150,6 +153,19 @@ class JobAdmin(HistoryAdmin):
             **(extra_context or {}),
         }
         return TemplateResponse(request, "sightline_dashboard/job/page.html", context)
+
+    def stuck_view(self, request: HttpRequest) -> HttpResponse:
+        """What should have moved and did not."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        now = database_now()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Stuck",
+            "stuck": stuck(now=now),
+            "now": now,
+        }
+        return TemplateResponse(request, "sightline_dashboard/stuck.html", context)
 
     def image_view(self, request: HttpRequest, object_id: str, index: int) -> HttpResponse:
         """Image `index` of the job's input, in prompt order."""

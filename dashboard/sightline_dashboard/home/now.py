@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
 from sightline_dashboard.admin.causes import inbox, rows
+from sightline_dashboard.home.burn import burn_rates
 from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.home.group_rows import group_rows
 from sightline_dashboard.home.queue_rows import queue_rows
@@ -34,7 +35,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         **context,
         "now": now,
-        "queues": queue_rows(now=now, aboard=aboard, groups=groups, sample=sample),
+        "queues": queue_rows(now=now, aboard=aboard, groups=groups, sample=sample, burn=burn_rates(now=now)),
         "groups": groups,
         "sample": sample,
         "failures": list(failures),

@@ -1,6 +1,6 @@
 """A row per kind and model tag, and one for each queue of suspects or unprepared jobs that holds any."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,11 +12,13 @@ from sightline.fleet.models import Queue
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
 from sightline.kinds.registry import KINDS
+from sightline_dashboard.home.burn import Burn
 from sightline_dashboard.home.group_rows import GroupRow
 from sightline_dashboard.home.recent import Fared, Sample
 from sightline_dashboard.home.running import Running
 
 _NOBODY = Fared(ended=0, failed=0, waits_ms=[])
+_UNBURNT = Burn(short=None, long=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class QueueRow:
     seats: int
     """Of the groups that take jobs now."""
     fared: Fared
+    burn: Burn
     paused_at: datetime | None
     paused_by: str
 
@@ -55,7 +58,12 @@ class QueueRow:
 
 
 def queue_rows(
-    *, now: datetime, aboard: Running, groups: Sequence[GroupRow], sample: Sample
+    *,
+    now: datetime,
+    aboard: Running,
+    groups: Sequence[GroupRow],
+    sample: Sample,
+    burn: Mapping[str, Burn],
 ) -> list[QueueRow]:
     """Two queries: over the queued jobs, of which admission keeps no more than it allows, and over the queues."""
     depth = {
@@ -88,6 +96,7 @@ def queue_rows(
                 running=aboard.by_queue.get((kind, tag), 0),
                 seats=sum(row.seats_of(kind) for row in groups if row.takes_jobs and row.group.tag == tag),
                 fared=sample.by_queue.get((kind, tag), _NOBODY),
+                burn=burn.get(name, _UNBURNT),
                 paused_at=word.paused_at if word else None,
                 paused_by=word.paused_by if word else "",
             )

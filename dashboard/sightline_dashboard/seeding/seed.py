@@ -4,7 +4,7 @@ import random
 from datetime import datetime, timedelta
 
 from sightline.fleet import queues
-from sightline.fleet.models import EngineState, Group, Intake, Leader
+from sightline.fleet.models import EngineState, Group, Intake, Leader, Minute
 from sightline.jobs.models import Job
 from sightline.jobs.services.quarantine import block_media
 from sightline.jobs.status import AttemptOutcome, Status
@@ -108,7 +108,37 @@ def seed(*, count: int, dice: random.Random) -> list[Job]:
             block_media(job_id=job.pk, reason=DIED.message)
     Job.objects.filter(status=Status.RUNNING).update(lease_until=now + _AHEAD)
     _triage()
+    _minutes(now, dice)
     return sorted(jobs, key=lambda job: job.pk)
+
+
+def _minutes(now: datetime, dice: random.Random) -> None:
+    """A day of minutes, thin but for the last hour, with the bad quarter of an hour in it."""
+    minute = now.replace(second=0, microsecond=0)
+    backs = sorted({*range(1, 75), *range(75, 1440, 15)})
+    rows = []
+    for back in backs:
+        at, bad = minute - timedelta(minutes=back), 20 <= back < 35
+        for kind, wait, rate in (("gui", 180, 14), ("chat", 900, 25), ("ocr", 9000, 40)):
+            late = dice.randint(2, 6) if bad else int(dice.random() < 0.1)
+            values = {
+                "depth": dice.randint(0, rate) * (8 if bad else 1),
+                "ended": {
+                    "succeeded": dice.randint(rate // 2, rate),
+                    "failed": dice.randint(3, 9) if bad else 0,
+                },
+                "started": rate,
+                "late": late,
+                "wait_p95_ms": wait * dice.uniform(0.7, 1.4) * (6 if bad else 1),
+            }
+            rows.append(Minute(at=at, subject=f"queue:{kind}.default", values=values))
+        for place in PLACES:
+            values = {
+                "kv_usage": dice.uniform(0.85, 0.98) if bad else dice.uniform(0.3, 0.6),
+                "gpu_load": dice.uniform(0.2, 0.5) if bad else dice.uniform(0.8, 0.97),
+            }
+            rows.append(Minute(at=at, subject=f"group:{place.group}", values=values))
+    Minute.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _triage() -> None:
@@ -140,6 +170,13 @@ def _fleet(now: datetime) -> None:
                 "seats": seats,
                 "kv_tokens": 184_320,
                 "max_model_len": 32_768,
+                "readings": {
+                    "kv_usage": 0.43,
+                    "waiting": 0,
+                    "gpu_load": 0.91,
+                    "gpu_memory_bytes": 21 * 2**30,
+                    "gpu_memory_total_bytes": 24 * 2**30,
+                },
                 "restarts": 2 if place.gpu == "gpu1" else 0,
                 "detail": "restarted after the engine died" if place.gpu == "gpu1" else "",
                 "started_at": now - timedelta(hours=9),

@@ -5,6 +5,7 @@
 | depth, parked, oldest_age_s, in_flight | state, aboard |
 | ended: jobs by status in the minute | everything in `readings.py` |
 | wait_p50_ms, wait_p95_ms, run_p50_ms, run_p95_ms of these | |
+| started, late: of these, how many ran, and how many of them later than `SLO` wants | |
 """
 
 from collections import Counter, defaultdict
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count
 
 from sightline.celery import queue_name
@@ -63,6 +65,7 @@ def _queues(at: datetime) -> dict[str, dict[str, Any]]:
     waiting = depth.by_queue()
     found = {}
     for name in {*running, *ended, *waiting}:
+        target = settings.SLO.get(name.partition(".")[0])
         now = waiting.get(name, depth.Depth())
         found[f"queue:{name}"] = {
             "depth": now.depth,
@@ -70,6 +73,8 @@ def _queues(at: datetime) -> dict[str, dict[str, Any]]:
             "oldest_age_s": now.oldest_age_s,
             "in_flight": running[name],
             "ended": dict(ended[name]),
+            "started": len(waits[name]),
+            "late": sum(wait > target["start_within_s"] * 1000 for wait in waits[name]) if target else 0,
             "wait_p50_ms": quantile(waits[name], 0.5),
             "wait_p95_ms": quantile(waits[name], 0.95),
             "run_p50_ms": quantile(runs[name], 0.5),
