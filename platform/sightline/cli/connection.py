@@ -1,13 +1,17 @@
-"""Which server the client commands speak to, with which key."""
+"""Which server the client commands speak to, with which key, and how they end when it does not go well."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import click
+from sightline.cli.exit_codes import REFUSED, UNREACHABLE, Failed, Interrupted
 
-from sightline import kept_secret
-from sightline.client import Client, ClientError, Refused
+if TYPE_CHECKING:
+    from sightline.client import Client
+
+PATIENCE_S = 120.0
+"""How long a server that restarts is waited for."""
 
 
 def default_url() -> str:
@@ -26,22 +30,39 @@ def default_key() -> str:
         return key
     from django.conf import settings
 
+    from sightline import kept_secret
+
     key = kept_secret.read(settings.HOME / kept_secret.LOCAL_KEY)
     if key is None:
-        raise click.ClickException(
-            "There is no API key. Set SIGHTLINE_KEY; `sightline keys create NAME` makes one on the server."
+        raise Failed(
+            "There is no API key. Set SIGHTLINE_KEY; `sightline keys create NAME` makes one on the server.",
+            code=REFUSED,
         )
     return key
 
 
 @contextmanager
-def connected() -> Iterator[Client]:
-    """A client inside; what it cannot do becomes a sentence on standard error and exit code 1."""
+def connected(*, patience_s: float = PATIENCE_S) -> Iterator["Client"]:
+    """A client inside; what it cannot do ends the command as `told` says."""
+    from sightline.client import Client
+
+    with told(), Client(url=default_url(), key=default_key(), patience_s=patience_s) as client:
+        yield client
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What a client raises becomes a sentence on standard error and an exit code."""
+    from sightline.client import ClientError, NoApi, Refused, Unreachable
+
     try:
-        with Client(url=default_url(), key=default_key()) as client:
-            yield client
+        yield
     except Refused as error:
         hint = "\nSet SIGHTLINE_KEY to a key of this server." if error.status == 401 else ""
-        raise click.ClickException(f"{error}{hint}") from error
+        raise Failed(f"{error}{hint}", code=REFUSED) from error
+    except (Unreachable, NoApi) as error:
+        raise Failed(str(error), code=UNREACHABLE) from error
     except ClientError as error:
-        raise click.ClickException(str(error)) from error
+        raise Failed(str(error)) from error
+    except KeyboardInterrupt as stop:
+        raise Interrupted() from stop

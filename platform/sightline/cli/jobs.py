@@ -1,11 +1,18 @@
 """`sightline jobs`: look at jobs and act on them, through the API."""
 
 import json
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sightline.cli.job_actions import cancel, retry
+from sightline.cli.job_ids import job_argument
+from sightline.cli.params import Moment, json_option
 from sightline.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from sightline.client import Job
 
 COLOURS = {
     "queued": "cyan",
@@ -24,23 +31,42 @@ COLOURS = {
     "--status", default="", help="Only these, between commas: queued, running, succeeded, failed, …"
 )
 @click.option("--kind", default="", help="Only this kind.")
+@click.option("--tag", default="", help="Only jobs with this tag.")
+@click.option("--model", default="", help="Only this model tag.")
+@click.option("--after", type=Moment(), help="Created later than: a time, a date, or 2h, 3d ago.")
+@click.option("--before", type=Moment(), help="Created earlier than.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Jobs as JSON, one a line.")
+@json_option
 @click.pass_context
-def jobs(ctx: click.Context, status: str, kind: str, limit: int, as_json: bool) -> None:
-    """List jobs, newest first; or show, cancel or retry one."""
+def jobs(
+    ctx: click.Context,
+    status: str,
+    kind: str,
+    tag: str,
+    model: str,
+    after: datetime | None,
+    before: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List jobs, newest first; or show one."""
     if ctx.invoked_subcommand is not None:
         return
-    from rich.table import Column, Table
-
     from sightline.cli.connection import connected
 
+    filters = {"status": status, "kind": kind, "tag": tag, "model": model}
     with connected() as client:
-        found = list(client.jobs(limit=limit, status=status, kind=kind))
-    if as_json:
-        for job in found:
-            click.echo(json.dumps(job.document))
-        return
+        found = client.jobs(limit=limit, **filters, created_after=after, created_before=before)
+        if as_json:
+            for job in found:
+                click.echo(json.dumps(job.document, ensure_ascii=False))
+            return
+        _print(list(found))
+
+
+def _print(found: "list[Job]") -> None:
+    from rich.table import Column, Table
+
     table = Table(Column("id", no_wrap=True), "kind", "model", "status", "runs", "created", "why", box=None)
     for job in found:
         facts = job.document
@@ -56,7 +82,7 @@ def jobs(ctx: click.Context, status: str, kind: str, limit: int, as_json: bool) 
 
 
 @jobs.command()
-@click.argument("job_id")
+@job_argument()
 @click.option("--json", "as_json", is_flag=True, help="The whole job as JSON.")
 def show(job_id: str, as_json: bool) -> None:
     """Show a job with its result."""
@@ -80,26 +106,8 @@ def show(job_id: str, as_json: bool) -> None:
         click.echo(result_text(job))
 
 
-@jobs.command()
-@click.argument("job_id")
-def cancel(job_id: str) -> None:
-    """End a job that waits or runs."""
-    from sightline.cli.connection import connected
-
-    with connected() as client:
-        job = client.cancel(job_id)
-    click.echo(f"{job.id} is {job.status}")
-
-
-@jobs.command()
-@click.argument("job_id")
-def retry(job_id: str) -> None:
-    """Run an ended job once more."""
-    from sightline.cli.connection import connected
-
-    with connected() as client:
-        job = client.retry(job_id)
-    click.echo(f"{job.id} is {job.status}")
+jobs.add_command(cancel)
+jobs.add_command(retry)
 
 
 def _error(attempt: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from sightline.cli import exit_codes
+
 ENTRY_POINTS = "sightline.commands"
 BUILT_IN = {
     "up": "sightline.cli.up:up",
@@ -17,8 +19,17 @@ BUILT_IN = {
     "prepare": "sightline.cli.prepare:prepare",
     "submit": "sightline.cli.submit:submit",
     "jobs": "sightline.cli.jobs:jobs",
+    "wait": "sightline.cli.wait:wait",
+    "tail": "sightline.cli.tail:tail",
+    "explain": "sightline.cli.job_actions:explain",
+    "cancel": "sightline.cli.job_actions:cancel",
+    "retry": "sightline.cli.job_actions:retry",
+    "replay": "sightline.cli.job_actions:replay",
+    "batch": "sightline.cli.batch:batch",
     "keys": "sightline.cli.keys:keys",
+    "quotas": "sightline.cli.quotas:quotas",
     "check": "sightline.cli.check:check",
+    "completion": "sightline.cli.completion:completion",
 }
 # The patience of a process with a busy database or Redis (settings.py); whatever is not named here is a tool.
 ROLES = {"web": "web", "group": "worker", "cpu": "worker", "sweeper": "sweeper"}
@@ -79,7 +90,7 @@ def _broken(plugin: EntryPoint, error: Exception) -> click.Command:
     )
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=exit_codes.HELP)
 @click.version_option(package_name="sightline")
 def sightline() -> None:
     """Sightline: a durable queue in front of the GPUs that serve Qwen3-VL."""

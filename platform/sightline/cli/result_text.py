@@ -1,11 +1,12 @@
 """A job's result as a person reads it in a terminal."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sightline.client import Job
+if TYPE_CHECKING:
+    from sightline.client import Job
 
 
-def result_text(job: Job) -> str:
+def result_text(job: "Job") -> str:
     """The text that was read, the action to take, or the answer; for a job without output why it ended."""
     if job.output is None:
         error = job.error or {}

@@ -1,84 +1,91 @@
 """`sightline submit`: images in, results out."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
+from sightline.cli import exit_codes
+from sightline.cli.inputs import Asked, files, one_each
+from sightline.cli.params import json_option, param_option, parameters, timeout_option
+
+PATH = click.Path(exists=True, path_type=Path)
 IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-class Asked(NamedTuple):
-    """One job to submit."""
-
-    name: str
-    """What people call it: the file's name, or the kind."""
-    images: Sequence[Path]
-    input: Mapping[str, Any]
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every kind."""
     options = (
         click.option("--model", help="Model tag; default the server's."),
-        click.option(
-            "--param", "params", multiple=True, metavar="NAME=VALUE", help="Such as max_tokens=512."
-        ),
+        param_option,
         click.option("--tag", "tags", multiple=True, help="A tag on the job; repeatable."),
         click.option(
             "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Save results here."
         ),
-        click.option("--json", "as_json", is_flag=True, help="Whole jobs as JSON, one a line."),
+        json_option,
         click.option("--no-wait", is_flag=True, help="Print the jobs' ids and leave."),
+        timeout_option,
+        click.option("--follow", is_flag=True, help="Show a single job's text while it is written."),
         click.option(
-            "--timeout", type=click.FloatRange(min=0), help="Seconds to wait at most; default: no limit."
+            "--again", is_flag=True, help="Forget an earlier run of this command; make all jobs anew."
         ),
+        click.option("--retry-failed", is_flag=True, help="Run what failed in an earlier run once more."),
+        click.option("--cancel-on-interrupt", is_flag=True, help="Ctrl-C cancels the jobs, too."),
     )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-@click.group()
+@click.group(epilog=exit_codes.HELP)
 def submit() -> None:
-    """Submit images and show the results. The server is SIGHTLINE_URL, the key SIGHTLINE_KEY."""
+    """Submit images and show the results. The server is SIGHTLINE_URL, the key SIGHTLINE_KEY.
+
+    Several images, or a folder of them, are a run with a progress bar. Stopped by Ctrl-C or anything else, the same
+    command goes on where it was; nothing is submitted twice. With -o the run is remembered in that folder, and images
+    that are added later join it.
+    """
 
 
 @submit.command()
-@click.argument("images", nargs=-1, required=True, type=IMAGE)
+@click.argument("images", nargs=-1, required=True, type=PATH)
 @click.option("--mode", type=click.Choice(["text", "markdown", "html", "boxes", "kie"]), default="text")
 @click.option("--fields", help="For kie: a JSON object, or names between commas.")
 @click.option("--together", is_flag=True, help="One job with a page per image, instead of a job each.")
 @shared_options
 def ocr(images: tuple[Path, ...], mode: str, fields: str | None, together: bool, **options: Any) -> None:
-    """Read the text in IMAGES."""
+    """Read the text in IMAGES, files or folders."""
     wanted: dict[str, Any] = {"mode": mode}
     if fields is not None:
         wanted["fields"] = _fields(fields)
-    groups = [images] if together else [(image,) for image in images]
-    _run("ocr", [Asked(group[0].name, group, wanted) for group in groups], **options)
+    asked = [Asked(images[0].name, files(images), wanted)] if together else one_each(images, wanted)
+    _run("ocr", asked, suffix=".md" if mode == "markdown" else ".txt", **options)
 
 
 @submit.command()
-@click.argument("screenshot", type=IMAGE)
+@click.argument("screenshot", type=PATH)
 @click.argument("instruction")
 @click.option("--tool", type=click.Choice(["computer_use", "mobile_use"]), default="computer_use")
 @shared_options
 def gui(screenshot: Path, instruction: str, tool: str, **options: Any) -> None:
-    """The next action on SCREENSHOT that follows the INSTRUCTION."""
-    _run("gui", [Asked(screenshot.name, [screenshot], {"instruction": instruction, "tool": tool})], **options)
+    """The next action on SCREENSHOT, or on each one in a folder, that follows the INSTRUCTION."""
+    _run("gui", one_each([screenshot], {"instruction": instruction, "tool": tool}), **options)
 
 
 @submit.command()
 @click.argument("question")
-@click.argument("images", nargs=-1, type=IMAGE)
+@click.argument("images", nargs=-1, type=PATH)
+@click.option("--each", is_flag=True, help="A job for each image, instead of one about all of them.")
 @shared_options
-def chat(question: str, images: tuple[Path, ...], **options: Any) -> None:
+def chat(question: str, images: tuple[Path, ...], each: bool, **options: Any) -> None:
     """Answer a QUESTION, about IMAGES if any are given."""
-    _run("chat", [Asked("chat", images, {"prompt": question})], **options)
+    if each and not images:
+        raise click.UsageError("--each needs images.")
+    wanted = {"prompt": question}
+    _run("chat", one_each(images, wanted) if each else [Asked("chat", files(images), wanted)], **options)
 
 
 def _run(
@@ -92,60 +99,62 @@ def _run(
     as_json: bool,
     no_wait: bool,
     timeout: float | None,
+    follow: bool,
+    again: bool,
+    retry_failed: bool,
+    cancel_on_interrupt: bool,
+    suffix: str = ".txt",
 ) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from sightline.cli.submit_many import Manner, submit_many
 
-    from sightline.cli.connection import connected
-    from sightline.client import Job
-
-    envelope: dict[str, Any] = {"params": _params(params)}
+    envelope: dict[str, Any] = {}
+    if params:
+        envelope["params"] = parameters(params)
     if model:
         envelope["model"] = model
     if tags:
         envelope["tags"] = list(tags)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    jobs: list[Job] = []
-    with ExitStack() as stack:
-        client = stack.enter_context(connected())
-        # On standard error, so that results can be piped; gone when it is done.
-        bar = stack.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
-        sending = bar.add_task("submitting", total=len(asked))
-        for one in asked:
-            images = [{"upload_id": client.upload(image)} for image in one.images]
-            jobs.append(
-                client.submit(kind, {**one.input, **({"images": images} if images else {})}, **envelope)
-            )
-            bar.advance(sending)
-        if no_wait:
-            bar.stop()
-            for job in jobs:
-                click.echo(json.dumps(job.document) if as_json else job.id)
-            return
-        waiting = bar.add_task("waiting", total=len(jobs))
-        for index, job in enumerate(jobs):
-            jobs[index] = job if job.ended else client.wait(job.id, timeout_s=timeout)
-            bar.advance(waiting)
-    for one, job in zip(asked, jobs, strict=True):
-        _show(one, job, folder=output, as_json=as_json, alone=len(jobs) == 1)
-    bad = [job for job in jobs if job.status != "succeeded"]
-    if bad:
-        raise click.ClickException(f"{len(bad)} of {len(jobs)} jobs did not succeed.")
-
-
-def _show(one: Asked, job: Any, *, folder: Path | None, as_json: bool, alone: bool) -> None:
-    from sightline.cli.result_text import result_text
-
-    text = json.dumps(job.document, ensure_ascii=False) if as_json else result_text(job)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{one.name}.{job.id}.{'json' if as_json else 'txt'}"
-        file.write_text(text + "\n")
-        click.echo(str(file))
+    if follow and (len(asked) > 1 or as_json or no_wait or output):
+        raise click.UsageError("--follow shows the text of a single job on the terminal.")
+    manner = Manner(
+        output=output,
+        as_json=as_json,
+        no_wait=no_wait,
+        timeout=timeout,
+        retry_failed=retry_failed,
+        cancel_on_interrupt=cancel_on_interrupt,
+        again=again,
+        suffix=suffix,
+    )
+    if len(asked) == 1 and output is None:
+        _one(kind, asked[0], envelope=envelope, manner=manner, follow=follow)
         return
-    if not as_json and not alone:
-        click.secho(f"{one.name} · {job.id} · {job.status}", bold=True)
-    click.echo(text)
+    submit_many(kind, asked, envelope=envelope, manner=manner)
+
+
+def _one(kind: str, asked: Asked, *, envelope: dict[str, Any], manner: Any, follow: bool) -> None:
+    from sightline.cli.connection import connected
+    from sightline.cli.job_result import judge, show
+    from sightline.cli.tail import follow as follow_text
+
+    with connected() as client:
+        job = client.submit(kind, asked.input, images=list(asked.images), stream=follow or None, **envelope)
+        if manner.no_wait:
+            click.echo(json.dumps(job.document, ensure_ascii=False) if manner.as_json else job.id)
+            return
+        try:
+            wait = partial(client.wait, timeout_s=manner.timeout, stream=False)
+            job = follow_text(client, job.id) if follow else wait(job.id)
+        except KeyboardInterrupt:
+            if manner.cancel_on_interrupt:
+                client.cancel(job.id)
+                raise exit_codes.Interrupted(f"{job.id} is cancelled.") from None
+            raise exit_codes.Interrupted(
+                f"{job.id} goes on: `sightline wait {job.id}` shows its result, `sightline cancel {job.id}` ends it."
+            ) from None
+    if not follow and (job.ended or manner.as_json):
+        show(job, as_json=manner.as_json)
+    judge([job])
 
 
 def _fields(text: str) -> Any:
@@ -156,16 +165,3 @@ def _fields(text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise click.BadParameter(f"no JSON: {error}", param_hint="--fields") from error
-
-
-def _params(pairs: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE.", param_hint="--param")
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
-    return found

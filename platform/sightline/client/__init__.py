@@ -1,6 +1,7 @@
 """A client of the API, synchronous and asynchronous."""
 
 from sightline.client.aio import AsyncClient
+from sightline.client.batches import Batch
 from sightline.client.errors import (
     ClientError,
     Conflict,
@@ -27,6 +28,7 @@ __all__ = [
     "ENDED",
     "LONGEST_WAIT_S",
     "AsyncClient",
+    "Batch",
     "Block",
     "Chat",
     "Client",

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from sightline.client import transport
+from sightline.client.batches import Batch
 from sightline.client.images import Image
 from sightline.client.operations import Filter, OnEvent, Operations
 from sightline.client.values import Event, Explanation, Job
@@ -141,6 +142,19 @@ class AsyncClient:
         """Run an ended job once more; one that is queued or runs already is left as it is."""
         return await self._run(self._do.retry(job_id))
 
+    async def replay(
+        self,
+        job_id: str,
+        *,
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """A new job with the input of an old one, and another model or other parameters."""
+        return await self._run(
+            self._do.replay(job_id, model=model, params=params, idempotency_key=idempotency_key)
+        )
+
     async def erase(self, job_id: str) -> None:
         """Erase input and output of an ended job."""
         await self._run(self._do.erase(job_id))
@@ -152,6 +166,46 @@ class AsyncClient:
     def jobs(self, *, limit: int | None = None, **filters: Filter) -> AsyncIterator[Job]:
         """Jobs, newest first, page by page; `filters` as the API names them (kind, status, tag, …)."""
         return self._iterate(self._do.jobs(limit=limit, filters=filters))
+
+    async def send_file(self, file: Path, *, purpose: str = "batch") -> str:
+        """The id of a file on the server; it is read while it is sent."""
+        return await self._run(self._do.batches.send_file(file, purpose=purpose))
+
+    async def create_batch(
+        self,
+        input_file_id: str,
+        *,
+        endpoint: str = "/v1/chat/completions",
+        completion_window: str = "24h",
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Batch:
+        """Run the requests of a file that was sent; one idempotency key holds for all tries of this call."""
+        return await self._run(
+            self._do.batches.create(
+                input_file_id,
+                endpoint=endpoint,
+                completion_window=completion_window,
+                metadata=metadata,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    async def batch(self, batch_id: str) -> Batch:
+        """The batch now."""
+        return await self._run(self._do.batches.batch(batch_id))
+
+    async def cancel_batch(self, batch_id: str) -> Batch:
+        """End a batch; what has ended stays readable."""
+        return await self._run(self._do.batches.cancel(batch_id))
+
+    def batches(self, *, limit: int | None = None) -> AsyncIterator[Batch]:
+        """Batches, newest first, page by page."""
+        return self._iterate(self._do.batches.batches(limit=limit))
+
+    def lines(self, file_id: str, *, skip: int = 0) -> AsyncIterator[bytes]:
+        """A file's lines after the first `skip`; of the output of a batch that runs, those so far."""
+        return self._iterate(self._do.batches.lines(file_id, skip=skip))
 
     async def _run(self, flow: Flow[T]) -> T:
         """An operation's result."""

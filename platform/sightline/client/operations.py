@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sightline.client.batches import BatchOperations
 from sightline.client.errors import Conflict, InvalidRequest, StreamUnusable
 from sightline.client.images import Image, Uploads
 from sightline.client.patience import Patience
@@ -32,6 +33,7 @@ class Operations:
     def __init__(self, *, url: str, patience_s: float, uploads: MutableMapping[str, str] | None) -> None:
         self._patience = Patience(url=url, seconds=patience_s)
         self._uploads = Uploads(self._patience, {} if uploads is None else uploads)
+        self.batches = BatchOperations(self._patience)
 
     def upload(self, image: Path | bytes) -> Flow[str]:
         """The `upload_id` of an image."""
@@ -133,6 +135,23 @@ class Operations:
             if job.ended:
                 raise
             return job
+
+    def replay(
+        self,
+        job_id: str,
+        *,
+        model: str | None,
+        params: Mapping[str, Any] | None,
+        idempotency_key: str | None,
+    ) -> Flow[Job]:
+        """A new job with the input of an old one."""
+        body: Json = {"model": model} if model else {}
+        if params:
+            body["params"] = dict(params)
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        path = f"/api/v1/jobs/{job_id}/replay"
+        request = Request(method="POST", path=path, json=body, headers=headers)
+        return Job.read((yield from self._patience.send(request)).json())
 
     def _act(self, job_id: str, verb: str) -> Flow[Job]:
         request = Request(method="POST", path=f"/api/v1/jobs/{job_id}/{verb}")

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from sightline.client import transport
+from sightline.client.batches import Batch
 from sightline.client.images import Image
 from sightline.client.operations import Filter, OnEvent, Operations
 from sightline.client.values import Event, Explanation, Job
@@ -139,6 +140,17 @@ class Client:
         """Run an ended job once more; one that is queued or runs already is left as it is."""
         return self._run(self._do.retry(job_id))
 
+    def replay(
+        self,
+        job_id: str,
+        *,
+        model: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """A new job with the input of an old one, and another model or other parameters."""
+        return self._run(self._do.replay(job_id, model=model, params=params, idempotency_key=idempotency_key))
+
     def erase(self, job_id: str) -> None:
         """Erase input and output of an ended job."""
         self._run(self._do.erase(job_id))
@@ -150,6 +162,46 @@ class Client:
     def jobs(self, *, limit: int | None = None, **filters: Filter) -> Iterator[Job]:
         """Jobs, newest first, page by page; `filters` as the API names them (kind, status, tag, …)."""
         return self._iterate(self._do.jobs(limit=limit, filters=filters))
+
+    def send_file(self, file: Path, *, purpose: str = "batch") -> str:
+        """The id of a file on the server; it is read while it is sent."""
+        return self._run(self._do.batches.send_file(file, purpose=purpose))
+
+    def create_batch(
+        self,
+        input_file_id: str,
+        *,
+        endpoint: str = "/v1/chat/completions",
+        completion_window: str = "24h",
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Batch:
+        """Run the requests of a file that was sent; one idempotency key holds for all tries of this call."""
+        return self._run(
+            self._do.batches.create(
+                input_file_id,
+                endpoint=endpoint,
+                completion_window=completion_window,
+                metadata=metadata,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def batch(self, batch_id: str) -> Batch:
+        """The batch now."""
+        return self._run(self._do.batches.batch(batch_id))
+
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """End a batch; what has ended stays readable."""
+        return self._run(self._do.batches.cancel(batch_id))
+
+    def batches(self, *, limit: int | None = None) -> Iterator[Batch]:
+        """Batches, newest first, page by page."""
+        return self._iterate(self._do.batches.batches(limit=limit))
+
+    def lines(self, file_id: str, *, skip: int = 0) -> Iterator[bytes]:
+        """A file's lines after the first `skip`; of the output of a batch that runs, those so far."""
+        return self._iterate(self._do.batches.lines(file_id, skip=skip))
 
     def _run(self, flow: Flow[T]) -> T:
         """An operation's result."""

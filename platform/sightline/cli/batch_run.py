@@ -1,0 +1,209 @@
+"""One batch from its file of requests to its file of results, taken up again wherever it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from sightline.cli.connection import connected, default_url
+from sightline.cli.exit_codes import USAGE, Failed, Interrupted
+from sightline.client import Batch, Client, NotFound
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.5, 5.0
+"""OpenAI's API tells nobody of a batch's progress: one asks."""
+
+
+@dataclass
+class State:
+    """What is remembered between runs of the command, beside the results."""
+
+    server: str
+    sha256: str
+    """Of the file of requests."""
+    key: str
+    """Idempotency key of the batch."""
+    window: str
+    file_id: str = ""
+    batch_id: str = ""
+
+    def save(self, path: Path) -> None:
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(json.dumps(asdict(self)))
+        part.replace(path)
+
+
+def run(
+    requests: Path, *, output: Path, window: str, no_wait: bool, again: bool, cancel_on_interrupt: bool
+) -> None:
+    """Send, follow, write. Raises Failed, Interrupted."""
+    errors = output.with_name(f"{output.stem.removesuffix('.results')}.errors.jsonl")
+    memory = output.with_name(f".{output.name}.sightline.json")
+    state = None if again else _remembered(requests, memory)
+    if state is None:
+        for file in (output, errors):
+            file.unlink(missing_ok=True)  # of another run
+        state = State(server=default_url(), sha256=_digest(requests), key=str(uuid.uuid4()), window=window)
+        state.save(memory)
+    with connected() as client:
+        try:
+            batch = _begun(client, requests, state, memory)
+            if no_wait:
+                click.echo(batch.id)
+                return
+            batch = _follow(client, batch, output=output, errors=errors)
+        except KeyboardInterrupt:
+            raise _stopped(client, state, cancel=cancel_on_interrupt) from None
+    memory.unlink(missing_ok=True)
+    click.echo(f"{batch.completed} of {batch.total} results are in {output}.", err=True)
+    if batch.status != "completed" or batch.failed:
+        why = "; ".join(str(error.get("message") or error.get("code")) for error in batch.errors)
+        where = f" See {errors}." if errors.exists() else ""
+        raise Failed(
+            f"{batch.id} is {batch.status}, {batch.failed} requests failed.{where}{f' {why}' if why else ''}"
+        )
+
+
+def _remembered(requests: Path, memory: Path) -> State | None:
+    """An earlier run of the same file on the same server that was stopped."""
+    try:
+        state = State(**json.loads(memory.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return state if (state.server, state.sha256) == (default_url(), _digest(requests)) else None
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _begun(client: Client, requests: Path, state: State, memory: Path) -> Batch:
+    """The batch, made unless it was. The key makes a lost answer harmless."""
+    if state.batch_id:
+        click.echo(f"Going on with {state.batch_id}.", err=True)
+        try:
+            return client.batch(state.batch_id)
+        except NotFound as gone:
+            raise Failed(f"{state.batch_id} is no more; --again runs the file anew.") from gone
+    if not state.file_id:
+        state.file_id = client.send_file(requests)
+        state.save(memory)
+    batch = client.create_batch(
+        state.file_id,
+        endpoint=_endpoint(requests),
+        completion_window=state.window,
+        idempotency_key=state.key,
+    )
+    state.batch_id = batch.id
+    state.save(memory)
+    return batch
+
+
+def _endpoint(requests: Path) -> str:
+    """Where the first request goes: a batch has one endpoint."""
+    with requests.open("rb") as file:
+        first = next((line for line in file if line.strip()), b"")
+    try:
+        return str(json.loads(first)["url"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise Failed(
+            f'The first line of {requests} is no request {{"custom_id": …, "method": "POST", "url": …, "body": …}}.',
+            code=USAGE,
+        ) from error
+
+
+def _follow(client: Client, batch: Batch, *, output: Path, errors: Path) -> Batch:
+    """Write what ends as it ends, until all has."""
+    pause = _FIRST_LOOK_S
+    with _appending(output) as results, _appending(errors) as failures, _bar() as bar:
+        task = bar.add_task(batch.status, total=batch.total or None, failed="")
+        while True:
+            ended = batch.ended
+            results.take(client, batch.output_file_id)
+            failures.take(client, batch.error_file_id)
+            bar.update(
+                task,
+                description=batch.status.replace("_", " "),
+                total=batch.total or None,
+                completed=batch.completed + batch.failed,
+                failed=f"{batch.failed} failed" if batch.failed else "",
+            )
+            if ended:
+                break
+            time.sleep(pause)
+            pause = min(pause * 1.3, _LONGEST_LOOK_S)
+            batch = client.batch(batch.id)
+    if errors.stat().st_size == 0:
+        errors.unlink()
+    return batch
+
+
+class _Appended:
+    """A file of lines that takes over only those it does not have."""
+
+    def __init__(self, file: BinaryIO, lines: int) -> None:
+        self._file, self._lines = file, lines
+
+    def take(self, client: Client, file_id: str | None) -> None:
+        if file_id is None:
+            return
+        for line in client.lines(file_id, skip=self._lines):
+            self._file.write(line + b"\n")
+            self._lines += 1
+        self._file.flush()
+
+
+@contextmanager
+def _appending(path: Path) -> Iterator[_Appended]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        file.seek(0)
+        lines = whole = 0
+        for line in file:
+            if line.endswith(b"\n"):
+                lines, whole = lines + 1, whole + len(line)
+        os.truncate(path, whole)  # a last line that was cut off is written again
+        yield _Appended(file, lines)
+
+
+def _stopped(client: Client, state: State, *, cancel: bool) -> Interrupted:
+    if not state.batch_id:
+        return Interrupted(
+            "Stopped before the batch was accepted. The same command goes on where this one stopped."
+        )
+    if cancel:
+        client.cancel_batch(state.batch_id)
+        return Interrupted(f"{state.batch_id} is cancelled; the same command fetches what had ended.")
+    return Interrupted(
+        f"{state.batch_id} goes on without us. The same command goes on where this one stopped;"
+        f" `sightline batch cancel {state.batch_id}` ends it."
+    )
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[failed]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
