@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from sightline.cache import l1, l2
 from sightline.cache.values import Found, InFlight, SimilarTier, Stale, Wanted
+from sightline.near.tier import Near
 
-SIMILAR: Sequence[SimilarTier] = ()
+SIMILAR: Sequence[SimilarTier] = (Near(),)
 """Tiers that find similar requests, asked in this order: one line a tier."""
 
 

@@ -42,7 +42,7 @@ class Job(models.Model):
     cache_ttl_s = models.PositiveIntegerField(
         null=True, help_text="How old an answer out of the cache may be; empty: the usual"
     )
-    cache_key = models.CharField(
+    cache_key = models.CharField(  # noqa: DJ001 - unique where there is one
         max_length=64, null=True, help_text="Its request, while this row is the one that answers it"
     )
 
@@ -69,6 +69,9 @@ class Job(models.Model):
         " cancelled leader whose attempt it took over",
     )
     followed = models.BooleanField(default=False, help_text="Other jobs wait for its answer")
+    shadow = models.BooleanField(
+        default=False, help_text="Checks an answer out of the near cache; its tenant does not see it"
+    )
 
     # What came out
     output = models.JSONField(null=True)

@@ -19,6 +19,7 @@ from sightline.batches.services import settle as batches
 from sightline.fleet import groups, leader, minutes, queues
 from sightline.jobs.services import followers, sweep
 from sightline.media import unused
+from sightline.near import shadows
 from sightline.triage import bulk, causes
 from sightline.webhooks.services import sweep as webhooks
 
@@ -65,6 +66,7 @@ def sweep_once() -> None:
     _step(webhooks.top_up)
     _step(batches.settle_all)
     _step(batches.top_up)
+    _step(shadows.sweep)
     _step(causes.count)
     _step(bulk.advance)
 
@@ -73,6 +75,7 @@ def _retain(images: unused.Rounds) -> bool:
     """Delete what nobody keeps any longer; whether there is more of it."""
     full = _step(sweep.apply_retention) == sweep.BATCH
     _step(images.look)
+    _step(shadows.forget)
     full = bool(_step(batch_retention.apply_retention)) or full
     return (_step(webhooks.apply_retention) == webhooks.BATCH) or full
 

@@ -1,7 +1,7 @@
 """Digests: of bytes, of pixels, and of what a picture looks like."""
 
 import hashlib
-from dataclasses import dataclass
+from itertools import pairwise
 
 from PIL import Image
 
@@ -30,24 +30,28 @@ def pixel_sha256(rgb: Image.Image) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, kw_only=True)
-class PerceptualHash:
-    """How a picture looks, 64 bits each; close pictures differ in few bits."""
-
-    phash: int
-    """Signs of the low frequencies of the cosine transform of 32 × 32 grey pixels."""
-    dhash: int
-    """Signs of the horizontal gradients of 9 × 8 grey pixels."""
-
-    def distance(self, other: "PerceptualHash") -> tuple[int, int]:
-        """Differing bits of phash and of dhash."""
-        return (self.phash ^ other.phash).bit_count(), (self.dhash ^ other.dhash).bit_count()
+REGIONS = 4
+"""Rows and columns of the grid whose parts `regions` hashes."""
 
 
-def perceptual(image: Image.Image) -> PerceptualHash:
-    """The perceptual hashes of a decoded picture (imagehash's, 8 × 8)."""
+def regions(image: Image.Image) -> tuple[int, ...]:
+    """Perceptual hashes of the parts of a decoded picture, 64 bits each, by rows of a 4 × 4 grid.
+
+    imagehash's phash: the signs of the low frequencies of the cosine transform of 32 × 32 grey pixels. Copies of a
+    picture share most of these numbers whatever encoder they went through, while pages of one form that are filled in
+    differently differ in the parts where something is written. A hash of the whole picture would not tell those apart.
+    Takes 5 CPU-ms once loaded. Raises ValueError for a picture with a side of fewer than 4 pixels.
+    """
     import imagehash  # here: it loads numpy and scipy, which a web process may never need
 
+    if min(image.size) < REGIONS:
+        raise ValueError(f"a picture of {image.size[0]}×{image.size[1]} has no {REGIONS}×{REGIONS} parts")
     grey = image.convert("L")
-    phash, dhash = (int(str(function(grey)), 16) for function in (imagehash.phash, imagehash.dhash))
-    return PerceptualHash(phash=phash, dhash=dhash)
+    width, height = grey.size
+    edges_x = [width * i // REGIONS for i in range(REGIONS + 1)]
+    edges_y = [height * i // REGIONS for i in range(REGIONS + 1)]
+    return tuple(
+        int(str(imagehash.phash(grey.crop((left, top, right, bottom)))), 16)
+        for top, bottom in pairwise(edges_y)
+        for left, right in pairwise(edges_x)
+    )

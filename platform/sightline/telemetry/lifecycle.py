@@ -95,6 +95,17 @@ def missed(job: Job) -> None:
     metrics.count("sightline_cache_total", kind=job.kind, outcome="miss")
 
 
+def near_false(*, job: Job, source: UUID, shadow: Job) -> None:
+    """The engine does not give the answer that the near cache gave."""
+    where = {"source": _public(source), "shadow": shadow.public_id}
+    log.error(_line("near_false_hit", job.public_id, job.kind, 0, tenant=job.tenant_id, **where))
+
+
+def near_off(*, kind: str, tag: str, false: int, checked: int) -> None:
+    """More false hits than the budget allows: none are served any more."""
+    log.error(_line("near_off", "-", kind, 0, tag=tag, false=false, checked=checked))
+
+
 def promoted(job: Job, *, left: Job) -> None:
     """A follower takes the place of its leader, which ended without an answer."""
     log.info(_line("promoted", job.public_id, job.kind, job.run, leader=left.public_id))

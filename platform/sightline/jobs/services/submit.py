@@ -62,6 +62,8 @@ class Submission:
     """How old an answer may be; None: the usual."""
     cache: Wanted | None = None
     """What to look for. None without a mode, and while its pictures are not there: then `prepared` looks."""
+    shadow: bool = False
+    """It checks an answer that was given already: no tenant sees it, no webhook hears of it, no quota counts it."""
     webhook_url: str = ""
     """Told of the job's end, besides the tenant's endpoints."""
     tags: list[str] = field(default_factory=list)
@@ -223,7 +225,8 @@ def row(submission: Submission, *, turn: int, now: datetime | None = None, **mor
         params=submission.params,
         images=submission.images,
         replay_of=submission.replay_of,
-        metered=quotas.of(submission.tenant, submission.seats or submission.kind).tokens_per_day is not None,
+        metered=not submission.shadow
+        and quotas.of(submission.tenant, submission.seats or submission.kind).tokens_per_day is not None,
         tags=submission.tags,
         metadata=submission.metadata,
         max_attempts=submission.max_attempts,
@@ -233,7 +236,8 @@ def row(submission: Submission, *, turn: int, now: datetime | None = None, **mor
         queue=queue_of(submission),
         prepared=not submission.to_fetch,
         webhook_url=submission.webhook_url,
-        announced=bool(submission.webhook_url) or submission.tenant.has_webhooks,
+        announced=not submission.shadow and (bool(submission.webhook_url) or submission.tenant.has_webhooks),
+        shadow=submission.shadow,
         cache_mode=submission.cache_mode,
         cache_ttl_s=submission.cache_ttl_s,
         turn=turn,

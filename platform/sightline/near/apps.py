@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class NearConfig(AppConfig):
+    name = "sightline.near"
+    label = "near"
