@@ -33,7 +33,7 @@ def _saved(image: Image.Image, form: str, **options: object) -> bytes:
 
 
 def _gif_frames() -> bytes:
-    frames = [Image.new("P", (64, 64), number % 255) for number in range(600)]
+    frames = [Image.new("L", (64, 64), number % 255) for number in range(600)]
     return _saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
 
 
