@@ -57,7 +57,7 @@ def _queue(queue: str) -> Bound:
 
 def _own_queue(tenant: Tenant, queue: str) -> Bound:
     most = tenant.max_queued if tenant.max_queued is not None else settings.TENANT_QUEUE_LIMIT
-    waiting = Job.objects.filter(tenant=tenant, queue=queue, status=Status.QUEUED, source=None)
+    waiting = Job.objects.filter(tenant=tenant, queue=queue, status=Status.QUEUED, source=None, shadow=False)
     return Bound(
         name=f"{queue}-queued",
         key=f"sightline:queued:{queue}:{tenant.pk.hex}",
@@ -127,13 +127,15 @@ def _key(tenant: Tenant, name: str) -> str:
 
 
 def _of_kind(kind: str) -> Q:
-    """Jobs that take the seats of a kind."""
-    return Q(seats=kind) | Q(seats="", kind=kind)
+    """Jobs that take the seats of a kind, and that somebody sent: the platform's own checks count for nobody."""
+    return (Q(seats=kind) | Q(seats="", kind=kind)) & Q(shadow=False)
 
 
 def _waiting(tenant: Tenant, kind: str) -> QuerySet[Job]:
     names = [queue_name(kind, tag) for tag in settings.MODELS]
-    return Job.objects.filter(tenant=tenant, queue__in=names, status=Status.QUEUED, source=None)
+    return Job.objects.filter(
+        tenant=tenant, queue__in=names, status=Status.QUEUED, source=None, shadow=False
+    )
 
 
 def _number(rows: QuerySet[Job], most: int) -> int:

@@ -45,7 +45,7 @@ def page(*, tenant: Tenant, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _matching(tenant: Tenant, query: Mapping[str, str]) -> Q:
-    wanted = Q(tenant=tenant, erased_at=None)
+    wanted = Q(tenant=tenant, erased_at=None, shadow=False)
     if (kind := query.get("kind")) is not None:
         wanted &= Q(kind=_one_of("kind", kind, list(KINDS)))
     if (status := query.get("status")) is not None:
