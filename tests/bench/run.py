@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("path", "vllm", "priority", "fleet", "intake", "baselines")
+NAMES = ("path", "vllm", "priority", "priority_vllm", "fleet", "fleet_poison", "intake", "baselines")
 
 
 def main() -> int:

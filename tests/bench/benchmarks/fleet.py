@@ -46,7 +46,9 @@ def _with_groups(scale: Scale, count: int) -> tuple[load.Samples, list[int]]:
             things.enter_context(Twin(scale.folder / "engine", name=f"twin{count}{n}", profile="batching"))
             for n in range(count)
         ]
-        stack = things.enter_context(Stack(scale.folder / f"platform{count}", seats=SEATS))
+        stack = things.enter_context(
+            Stack(scale.folder / f"platform{count}", seats=SEATS, settings={"SIGHTLINE_CACHE": "false"})
+        )
         names = [f"gpu{n}" for n in range(count)]
         for name, twin in zip(names, twins, strict=True):
             stack.group(name, engine_url=twin.url)

@@ -23,7 +23,7 @@ SPEED = 2.0
 
 
 def run(scale: Scale) -> Finding:
-    settings = {"SIGHTLINE_LEASE_S": str(LEASE_S)}
+    settings = {"SIGHTLINE_LEASE_S": str(LEASE_S), "SIGHTLINE_CACHE": "false"}
     with Stack(scale.folder / "platform", settings=settings) as stack:
         # Its own twin: killed, it is started again.
         stack.group(twin_options=("profile=batching", f"speed={SPEED}"))
@@ -36,7 +36,7 @@ async def _measure(scale: Scale, stack: Stack) -> Finding:
     tasks = workload.demo_like(3)
     uploads = {task.kind: await users.upload(stack, task.picture) for task in tasks if task.picture}
     bodies = {task.kind: task.native(uploads[task.kind]) for task in tasks}
-    seconds = scale.seconds(25)
+    seconds = scale.seconds(50)
 
     unloaded = await _gui_waits(stack, url, bodies["gui"], seconds)
     _backlog(stack, BACKLOG, uploads["ocr"])
