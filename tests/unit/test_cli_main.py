@@ -19,6 +19,14 @@ def test_help_lists_our_commands_and_those_of_other_packages() -> None:
         "prepare",
         "submit",
         "jobs",
+        "wait",
+        "tail",
+        "explain",
+        "cancel",
+        "retry",
+        "replay",
+        "batch",
+        "completion",
         "keys",
         "check",
         "group",
@@ -57,3 +65,27 @@ def test_an_unknown_command_is_named() -> None:
     called = CliRunner().invoke(main.sightline, ["sumbit"])
     assert called.exit_code == 2
     assert "sumbit" in called.output
+
+
+def test_the_help_documents_the_exit_codes() -> None:
+    shown = CliRunner().invoke(main.sightline, ["--help"]).output
+    for code in (0, 1, 2, 3, 4, 5, 130):
+        assert f"\n    {code} " in shown
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_get_a_script_that_asks_us(shell: str) -> None:
+    done = CliRunner().invoke(main.sightline, ["completion", shell])
+    assert done.exit_code == 0
+    assert "_SIGHTLINE_COMPLETE" in done.output
+
+
+def test_commands_and_options_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def completed(*words: str) -> str:
+        env = {"COMP_WORDS": " ".join(("sightline", *words)), "COMP_CWORD": str(len(words))}
+        env["_SIGHTLINE_COMPLETE"] = "bash_complete"
+        return CliRunner().invoke(main.sightline, [], env=env, prog_name="sightline").output
+
+    assert "plain,submit" in completed("sub")
+    assert "plain,ocr" in completed("submit", "o")
+    assert "plain,--retry-failed" in completed("submit", "ocr", "--retry")
