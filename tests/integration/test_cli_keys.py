@@ -11,8 +11,9 @@ from django.contrib.auth import get_user_model
 from sightline import installation
 from sightline.cli.check import check
 from sightline.cli.keys import keys
+from sightline.cli.quotas import quotas
 from sightline.tenants import keys as service
-from sightline.tenants.models import ApiKey
+from sightline.tenants.models import ApiKey, Tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,6 +53,44 @@ def test_a_revoked_key_is_refused(named_by: str) -> None:
     with pytest.raises(service.NotAuthenticated):
         service.authenticate(text=text)
     assert "revoked" in call("list")
+
+
+def test_a_rotated_key_and_its_successor_both_work_for_a_while() -> None:
+    old = call("create", "bob", "--kinds", "ocr", "--models", "default").strip()
+    new = call("rotate", "bob", "--overlap-hours", "1").strip()
+    assert new.startswith("sl_")
+    first, second = service.authenticate(text=old), service.authenticate(text=new)
+    assert (second.kinds, second.model_tags, second.replaces) == (["ocr"], ["default"], first)
+    assert first.expires_at is not None
+    assert second.expires_at is None
+    ApiKey.objects.filter(pk=first.pk).update(expires_at=first.created_at)
+    with pytest.raises(service.NotAuthenticated):
+        service.authenticate(text=old)
+    assert service.authenticate(text=new)
+
+
+def test_quotas_are_set_changed_and_removed() -> None:
+    call("create", "bob")
+
+    def quota(*words: str) -> str:
+        called = CliRunner().invoke(quotas, words)
+        assert called.exit_code == 0, called.output
+        return called.stdout
+
+    quota("set", "default", "--kind", "ocr", "--per-minute", "60", "--in-flight", "5")
+    quota("set", "default", "--kind", "ocr", "--in-flight", "none")
+    assert Tenant.objects.get().quotas == {"ocr": {"per_minute": 60}}
+    assert "per minute 60" in quota("list")
+    quota("set", "default", "--kind", "ocr", "--per-minute", "none")
+    assert Tenant.objects.get().quotas == {}
+    for words in (
+        ["set", "default"],
+        ["set", "nobody", "--queued", "1"],
+        ["set", "default", "--queued", "x"],
+    ):
+        assert CliRunner().invoke(quotas, words).exit_code != 0
+    refused = CliRunner().invoke(quotas, ["set", "default", "--kind", "nope", "--queued", "1"])
+    assert "is no kind" in refused.output
 
 
 def test_revoking_by_a_name_that_two_keys_have_revokes_neither() -> None:

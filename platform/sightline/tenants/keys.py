@@ -2,18 +2,23 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models.functions import Now
 
+from sightline import clock
 from sightline.database import statements
-from sightline.errors import Problem
+from sightline.errors import Conflict, Problem
 from sightline.tenants.models import ApiKey, Tenant
 
 PREFIX = "sl_"
 DEFAULT_SCOPES = frozenset({"submit", "read"})
 SCOPES = DEFAULT_SCOPES | {"admin"}
+OVERLAP_S = 86_400.0
+"""How long a key goes on working after its rotation."""
 _LAST_USED_RESOLUTION = timedelta(minutes=1)
 
 
@@ -30,23 +35,54 @@ def create(
     *,
     tenant: str,
     name: str,
-    kinds: tuple[str, ...] = (),
-    scopes: tuple[str, ...] = (),
+    kinds: Sequence[str] = (),
+    model_tags: Sequence[str] = (),
+    scopes: Sequence[str] = (),
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key of the tenant with that name (made when missing), and its text, which is shown only now."""
     owner, _ = Tenant.objects.get_or_create(name=tenant)
-    text = PREFIX + secrets.token_urlsafe(32)
-    row = ApiKey.objects.create(
+    return _make(
         tenant=owner,
         name=name,
-        prefix=text[:10],
-        sha256=digest(text),
         kinds=list(kinds),
+        model_tags=list(model_tags),
         scopes=list(scopes),
         expires_at=expires_at,
     )
-    return row, text
+
+
+def rotate(*, key: ApiKey, overlap_s: float = OVERLAP_S) -> tuple[ApiKey, str]:
+    """A new key with the rights of this one, and its text. Both work until the overlap ends, then only the new one.
+
+    `Conflict` for a key that is revoked or expired, or that was rotated before and still works.
+    """
+    with transaction.atomic():
+        row = ApiKey.objects.select_for_update().get(pk=key.pk)
+        now = clock.now()
+        if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+            raise Conflict("This key does not work any more. Create a new one.")
+        if ApiKey.objects.filter(replaces=row, revoked_at=None).exists():
+            raise Conflict("This key was rotated before. Rotate the key that replaced it.")
+        made = _make(
+            tenant=row.tenant,
+            name=row.name,
+            kinds=row.kinds,
+            model_tags=row.model_tags,
+            scopes=row.scopes,
+            expires_at=row.expires_at,
+            replaces=row,
+        )
+        ends = now + timedelta(seconds=overlap_s)
+        if row.expires_at is None or ends < row.expires_at:
+            ApiKey.objects.filter(pk=row.pk).update(expires_at=ends)
+    key.refresh_from_db()
+    return made
+
+
+def _make(**rights: Any) -> tuple[ApiKey, str]:
+    text = PREFIX + secrets.token_urlsafe(32)
+    return ApiKey.objects.create(prefix=text[:10], sha256=digest(text), **rights), text
 
 
 def authenticate(*, text: str) -> ApiKey:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import models
 
+from sightline import ids
 from sightline.ids import new_id
 
 
@@ -78,6 +79,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(ids.KEY, self.id)
 
 
 class TokenUse(models.Model):

@@ -7,6 +7,7 @@ from sightline.api.native.bulk import BulkItemsView, BulkRunView, BulkStopView, 
 from sightline.api.native.events import EventsView
 from sightline.api.native.groups import GroupsView, GroupView
 from sightline.api.native.jobs import JobsView, JobView
+from sightline.api.native.keys import KeysView, KeyView, QuotasView, RotateKeyView
 from sightline.api.native.queues import QueueView
 from sightline.api.native.uploads import UploadsView
 from sightline.api.native.webhooks import (
@@ -29,6 +30,10 @@ urlpatterns = [
     path("jobs/<str:public_id>/media/<int:index>", JobMediaView.as_view(), name="job-media"),
     path("uploads", UploadsView.as_view(), name="uploads"),
     path("queues/<str:kind>", QueueView.as_view(), name="queue"),
+    path("keys", KeysView.as_view(), name="keys"),
+    path("keys/<str:public_id>", KeyView.as_view(), name="key"),
+    path("keys/<str:public_id>/rotate", RotateKeyView.as_view(), name="key-rotate"),
+    path("quotas", QuotasView.as_view(), name="quotas"),
     path("groups", GroupsView.as_view(), name="groups"),
     path("groups/<str:group_id>", GroupView.as_view(), name="group"),
     path("bulk", BulksView.as_view(), name="bulks"),

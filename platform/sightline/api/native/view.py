@@ -23,6 +23,9 @@ _HEADERS = {
     "Vary": "Authorization",
 }
 
+ANY = "any"
+"""In place of a scope: every key may."""
+
 
 class ScopeMissing(Problem):
     code, status = "scope_missing", 403
@@ -40,6 +43,11 @@ class NativeView(APIView):
     def check_permissions(self, request: Request) -> None:
         super().check_permissions(request)
         scope = self.scopes.get(request.method or "", "admin")
+        if scope != ANY:
+            self.require(scope)
+
+    def require(self, scope: str) -> None:
+        """403 `scope_missing` unless the key has the scope."""
         if not keys.allows(self.principal.key, scope):
             raise ScopeMissing(f"This needs a key with the scope {scope}.")
 
@@ -59,7 +67,9 @@ class NativeView(APIView):
 
     def job(self, public_id: str) -> Job:
         """The tenant's job of that id; another tenant's is as unknown as one that never was."""
-        job = statements.first(Job, id=job_id(public_id), tenant_id=self.principal.tenant.pk)
+        job = statements.first(
+            Job, id=job_id(public_id), tenant_id=self.principal.tenant.pk, shadow=False
+        )
         if job is None:
             raise NotFound(f"There is no job {public_id[:60]}.")
         return job
