@@ -39,7 +39,7 @@ def body(problem: Problem) -> bytes:
 
 def _param(pointer: str) -> str | None:
     """OpenAI's spelling of a field of ours: `/input/messages/0/content` is `messages[0].content`."""
-    path = re.sub(r"^/(input|params)(?=/)", "", pointer).removeprefix("/").removeprefix("?")
+    path = re.sub(r"^/(input(?=/messages)|params(?=/))", "", pointer).removeprefix("/").removeprefix("?")
     if path == "pixels" or path.startswith("pixels/"):
         edge = {"min": "shortest_edge", "max": "longest_edge"}.get(path.rpartition("/")[2], "")
         return "mm_processor_kwargs.size" + (f".{edge}" if edge else "")

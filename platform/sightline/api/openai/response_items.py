@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from sightline.api.openai.images import Uploads
 from sightline.api.openai.request import Strict
@@ -57,6 +57,11 @@ class Refusal(Strict):
 Part = Annotated[InputText | InputImage | InputFile | OutputText | Refusal, Field(discriminator="type")]
 
 
+def text_or_list(value: Any) -> str:
+    """Tells the two forms apart, so that what is wrong is told of the one that was sent."""
+    return "list" if isinstance(value, list) else "text"
+
+
 class Message(Strict):
     """What somebody says."""
 
@@ -64,7 +69,11 @@ class Message(Strict):
 
     type: Literal["message"] | None = None
     role: Literal["user", "assistant", "system", "developer"]
-    content: str | Annotated[list[Part], Field(min_length=1, max_length=2000)]
+    content: Annotated[
+        Annotated[str, Tag("text")]
+        | Annotated[Annotated[list[Part], Field(min_length=1, max_length=2000)], Tag("list")],
+        Discriminator(text_or_list),
+    ]
     id: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
@@ -85,7 +94,10 @@ class FunctionOutput(Strict):
 
     type: Literal["function_call_output"]
     call_id: str
-    output: str | Annotated[list[InputText], Field(min_length=1)]
+    output: Annotated[
+        Annotated[str, Tag("text")] | Annotated[Annotated[list[InputText], Field(min_length=1)], Tag("list")],
+        Discriminator(text_or_list),
+    ]
     id: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
@@ -107,12 +119,24 @@ def _form(value: Any) -> str:
     return str(getattr(value, "type", None) or "message")
 
 
+def _given(value: Any) -> Any:
+    """An item without what is null: OpenAI's clients write so what is not given, at whatever version."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: [_given(part) for part in item] if isinstance(item, list) else item
+        for name, item in value.items()
+        if item is not None
+    }
+
+
 Item = Annotated[
     Annotated[Message, Tag("message")]
     | Annotated[FunctionCallItem, Tag("function_call")]
     | Annotated[FunctionOutput, Tag("function_call_output")]
     | Annotated[Reasoning, Tag("reasoning")],
     Discriminator(_form),
+    BeforeValidator(_given),
 ]
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from sightline.api.openai.images import Uploads
 from sightline.api.openai.request import Common, Strict, chat_job, read_as
 from sightline.api.openai.response_history import follow
-from sightline.api.openai.response_items import Item, to_messages
+from sightline.api.openai.response_items import Item, text_or_list, to_messages
 from sightline.errors import FieldError, InvalidInput, Problem
 from sightline.jobs.models import Job
 from sightline.responses.models import Response
@@ -74,9 +74,11 @@ class ResponseStreamOptions(Strict):
 class ResponseRequest(Common):
     """OpenAI's request. A field that is not here is refused by name; values are checked as a chat job's."""
 
-    input: str | Annotated[list[Item], Field(min_length=1, max_length=2000)] = Field(
-        description="A text, or messages, function calls and their outputs."
-    )
+    input: Annotated[
+        Annotated[str, Tag("text")]
+        | Annotated[Annotated[list[Item], Field(min_length=1, max_length=2000)], Tag("list")],
+        Discriminator(text_or_list),
+    ] = Field(description="A text, or messages, function calls and their outputs.")
     instructions: str | None = Field(
         default=None, description="The system's message; not taken over by what follows."
     )

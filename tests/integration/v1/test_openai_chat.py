@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,29 +32,6 @@ WEATHER: list[Any] = [
         },
     }
 ]
-
-
-@pytest.fixture(scope="module")
-def _running(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Platform]:
-    postgres = request.getfixturevalue("postgres_server") if database_kind == "postgres" else None
-    allowed = {"SIGHTLINE_ALLOWED_NETWORKS": "127.0.0.0/8"}
-    with Platform(groups=1, postgres=postgres, env=allowed) as platform:
-        platform._start("cpu", "cpu")
-        yield platform
-
-
-@pytest.fixture
-def platform(_running: Platform) -> Iterator[Platform]:
-    yield _running
-    _running.twin(GROUP).heal()
-    _running.drained()
-
-
-@pytest.fixture
-def client(platform: Platform) -> Iterator[openai.OpenAI]:
-    key = platform.keys[TENANTS[0]]
-    with openai.OpenAI(base_url=f"{platform.url}/v1", api_key=key, max_retries=0) as found:
-        yield found
 
 
 def job_of(platform: Platform, completion: Any) -> dict[str, Any]:
