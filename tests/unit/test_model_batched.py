@@ -9,6 +9,7 @@ from sightline_workers.models import batched, checkpoint, config
 from sightline_workers.models.batch import assemble
 from sightline_workers.models.lessons import GROUP, sample
 from sightline_workers.models.prompting import render
+from sightline_workers.models.training import WATCHED
 
 # isort: split
 # After the models package, which makes torchvision importable beside a CPU-only torch.
@@ -54,7 +55,8 @@ def test_the_batched_forward_pass_is_that_of_transformers(model, task, level):
     frames = pixels.view(-1, 3, 1, config.PATCH**2).expand(-1, 3, config.TEMPORAL, -1).flatten(1)
     with torch.no_grad():
         seen = batched.see(model, pixels, batch.grid)
-        ours = model.lm_head(batched.hidden(model, ids, seen, batch.start, batch.grid))
+        last, attention = batched.read(model, ids, seen, batch.start, batch.grid, WATCHED)
+        ours = model.lm_head(last)
         theirs = model(
             input_ids=ids,
             pixel_values=frames,
@@ -62,6 +64,8 @@ def test_the_batched_forward_pass_is_that_of_transformers(model, task, level):
             mm_token_type_ids=(ids == model.config.image_token_id).int(),
         ).logits
     assert torch.allclose(ours, theirs, atol=1e-4)
+    assert torch.allclose(attention.sum(-1), torch.ones(ids.shape), atol=1e-4)
+    assert attention.triu(1).max() == 0
 
 
 def test_the_shipped_checkpoint_is_small_and_a_qwen3_vl():

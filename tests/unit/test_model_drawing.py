@@ -6,7 +6,7 @@ from sightline_workers.models.batch import draw
 from sightline_workers.models.config import MERGE, PATCH
 from sightline_workers.models.drawing import PageStyle, demo_images, draw_page
 from sightline_workers.models.lessons import GROUP, LEVELS, TASKS, sample
-from sightline_workers.models.scoring import inside, point
+from sightline_workers.models.scoring import call, inside, parse
 
 EVERY_LEVEL = [(task, level) for task in TASKS for level in range(LEVELS[task])]
 
@@ -39,25 +39,41 @@ def test_the_pictures_of_a_batch_have_one_size(task, level):
 
 
 @pytest.mark.parametrize("level", range(LEVELS["gui"]))
-def test_the_expected_click_lies_inside_the_named_button(level):
-    for seed in range(30):
+def test_the_expected_click_lies_inside_the_named_control(level):
+    for seed in range(40):
         one = sample("gui", level, seed)
-        at = point(one.answer)
+        at = parse(one, one.answer).point
         if at is None:
-            assert '"status": "failure"' in one.answer
+            assert call(one.answer)["action"] in ("terminate", "type")
             continue
         label = one.answer.removeprefix("Action: Click ").partition("\n")[0]
-        button = next(element for element in one.scene.elements if element.label == label)
-        assert inside(at, button.box, one.scene.image.size)
+        wanted = next(element for element in one.scene.elements if element.label == label)
+        assert inside(at, wanted.box)
+
+
+def test_the_last_level_asks_for_every_kind_of_action_on_both_tools():
+    answers = [sample("gui", LEVELS["gui"] - 1, seed).answer for seed in range(0, 400 * GROUP, GROUP)]
+    assert {tuple(call(text).get(name) for name in ("action", "status")) for text in answers} == {
+        ("left_click", None),
+        ("click", None),
+        ("type", None),
+        ("terminate", "success"),
+        ("terminate", "failure"),
+    }
+    kinds = {element.kind for seed in range(50) for element in sample("gui", 6, seed).scene.elements}
+    assert kinds == {"button", "field", "menu", "checkbox"}
 
 
 @pytest.mark.parametrize("level", range(LEVELS["gui"]))
-def test_no_two_buttons_touch_or_share_a_label(level):
+def test_no_two_controls_touch_or_share_a_label(level):
     for seed in range(30):
         elements = sample("gui", level, seed).scene.elements
         assert len({element.label for element in elements}) == len(elements)
         for index, one in enumerate(elements):
             for other in elements[index + 1 :]:
+                # Words of a menu bar are one beside the other.
+                if one.kind == other.kind == "menu":
+                    continue
                 apart = (
                     one.box[2] <= other.box[0]
                     or other.box[2] <= one.box[0]

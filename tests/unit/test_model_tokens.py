@@ -47,6 +47,11 @@ def test_letters_and_digits_are_one_token_each(shipped):
 
 def test_an_answer_that_clicks_is_short():
     answer = gui.answer(
-        tool="computer_use", action="Click Save", arguments={"action": "left_click", "coordinate": [510, 90]}
+        tool="computer_use", action="Click Save", arguments={"action": "left_click", "coordinate": [520, 80]}
     )
-    assert len(tokenizer.encode(answer)) < 25
+    assert len(tokenizer.encode(answer)) < 16
+
+
+def test_each_step_of_a_place_is_one_token():
+    for step in range(0, 1000, tokenizer.STEP):
+        assert len(tokenizer.encode(f"[{step}, {step}]}}}}")) == 2

@@ -129,8 +129,7 @@ def screens(count: int, *, seed: int = 1) -> list[Picture]:
 
 def demo_like(count: int, *, seed: int = 1) -> list[Task]:
     """Jobs of the three kinds in turn, each on a picture of its own that the shipped model can read."""
-    from sightline_workers.models.drawing import PageStyle, WindowStyle, draw_page, draw_window
-    from sightline_workers.models.drawing.window import Button
+    from sightline_workers.models.drawing import Control, PageStyle, WindowStyle, draw_page, draw_window
 
     chance = random.Random(seed)
     tasks = []
@@ -141,7 +140,7 @@ def demo_like(count: int, *, seed: int = 1) -> list[Task]:
             case "gui":
                 places = [(32, 64), (192, 64), (32, 128)]
                 labels = chance.sample(("Open", "Save", "Print", "Close"), 3)
-                buttons = [Button(label=label, at=at) for label, at in zip(labels, places, strict=True)]
+                buttons = [Control(label=label, at=at) for label, at in zip(labels, places, strict=True)]
                 window = draw_window(buttons, WindowStyle(title=words[0][:8]))
                 tasks.append(gui(_encoded(window.image), instruction=f"Click {labels[0]}", max_tokens=96))
             case "chat":

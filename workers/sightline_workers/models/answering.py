@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import torch
+from tqdm import tqdm
 from transformers import DynamicCache, Qwen3VLForConditionalGeneration
 
 from . import batched
@@ -17,9 +18,16 @@ from .tokenizer import decode, encode, token_ids
 
 @torch.no_grad()
 def answer(
-    model: Qwen3VLForConditionalGeneration, samples: Sequence[Sample], *, longest: int = 120, size: int = 50
+    model: Qwen3VLForConditionalGeneration,
+    samples: Sequence[Sample],
+    *,
+    longest: int = 120,
+    size: int = 50,
+    what: str | None = None,
 ) -> list[str]:
     """The model's answer to each of `samples`, of at most `longest` tokens, `size` samples at a time.
+
+    With a progress bar that says `what`, if it is given.
 
     An answer that does not end by itself keeps a trailing "<...>" so that it can never be counted as right.
     """
@@ -28,11 +36,14 @@ def answer(
         picture = one.scene.image.size if one.scene else None
         groups[len(encode(render(one.messages))), picture].append(index)
     found: dict[int, str] = {}
+    bar = tqdm(total=len(samples), desc=what, unit="drawing", disable=what is None or None)
     for members in groups.values():
         for first in range(0, len(members), size):
             part = members[first : first + size]
             texts = _generate(model, [samples[index] for index in part], longest)
             found.update(zip(part, texts, strict=True))
+            bar.update(len(part))
+    bar.close()
     return [found[index] for index in range(len(samples))]
 
 

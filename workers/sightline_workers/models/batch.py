@@ -21,7 +21,7 @@ class Batch:
 
     task: Task
     ids: NDArray[np.int64]
-    """(size, length) token ids, padded on the right."""
+    """(size, length) token ids, padded on the right; of length 0 without questions."""
     answers: NDArray[np.bool_]
     """(size, length): which tokens are to be predicted."""
     level: int
@@ -29,11 +29,10 @@ class Batch:
     pixels: NDArray[np.uint8] | None = None
     """(size, patches, 768), or None without pictures."""
     truth: NDArray[np.int64] | None = None
-    """(size, 6, patches), see `truth.of_patches`."""
-    targets: NDArray[np.bool_] | None = None
-    """(size, image tokens): which of them show what the answer is about."""
-    asks: NDArray[np.int64] | None = None
-    """(size, 2): indices of the tokens before x and before y, or of the prompt's last one twice."""
+    """(size, 10, patches), see `truth.of_patches`."""
+    looks: NDArray[np.bool_] | None = None
+    """(size, length, length): which tokens the model should look at to go on after a token; the prompt's first token
+    stands for nowhere."""
     grid: tuple[int, int] = (0, 0)
     """Rows and columns of patches."""
     start: int = 0
@@ -42,29 +41,25 @@ class Batch:
 
 def assemble(task: Task, level: int, samples: list[Sample]) -> Batch:
     """Turn `samples` into arrays. Raises ValueError if their pictures differ in size."""
-    pad = token_ids()[IMAGE_PAD]
     scenes = [one.scene for one in samples if one.scene is not None]
     sizes = {scene.image.size for scene in scenes}
     if len(sizes) > 1:
         raise ValueError(f"one batch, several sizes: {sizes}")
     width, height = sizes.pop() if sizes else (0, 0)
     tokens = (width // (PATCH * MERGE)) * (height // (PATCH * MERGE))
-    rows, prompts, start = [], [], 0
-    for one in samples:
-        prompt = encode(render(one.messages))
-        if scenes:
-            start = prompt.index(pad)
-            prompt[start : start + 1] = [pad] * tokens
-        prompts.append(len(prompt))
-        rows.append(prompt + encode(one.answer + "<|im_end|>"))
-    length = max(map(len, rows))
+    rows = [_row(one, tokens) for one in samples]
+    length = max(len(prompt) + len(answer) for prompt, answer in rows)
     ids = np.full((len(rows), length), token_ids()["<|endoftext|>"], np.int64)
     answers = np.zeros((len(rows), length), np.bool_)
-    for index, (row, prompt_length) in enumerate(zip(rows, prompts, strict=True)):
-        ids[index, : len(row)] = row
-        answers[index, prompt_length : len(row)] = True
+    for index, (prompt, answer) in enumerate(rows):
+        ids[index, : len(prompt) + len(answer)] = prompt + answer
+        answers[index, len(prompt) : len(prompt) + len(answer)] = True
     if not scenes:
         return Batch(task=task, ids=ids, answers=answers, level=level)
+    start = rows[0][0].index(token_ids()[IMAGE_PAD]) if length else 0
+    looks = np.zeros((len(rows), length, length), np.bool_)
+    for index, (one, (prompt, answer)) in enumerate(zip(samples, rows, strict=True)):
+        _look(looks[index], one, len(prompt), answer, start)
     return Batch(
         task=task,
         ids=ids,
@@ -73,19 +68,49 @@ def assemble(task: Task, level: int, samples: list[Sample]) -> Batch:
         pixels=flatten(np.stack([np.asarray(scene.image) for scene in scenes])),
         truth=np.stack([truth.of_patches(scene) for scene in scenes]),
         grid=(height // PATCH, width // PATCH),
-        targets=np.stack([truth.of_target(one.scene, one.target) for one in samples if one.scene]),
-        asks=np.array([_asks(row, prompt) for row, prompt in zip(rows, prompts, strict=True)]),
+        looks=looks,
         start=start,
     )
 
 
-def _asks(row: list[int], prompt: int) -> tuple[int, int]:
-    """Where a coordinate's x and y are about to be written, or the prompt's last token where there is none."""
-    opening = {number for text, number in token_ids().items() if text.endswith('"coordinate": [')}
-    for index in range(prompt, len(row)):
-        if row[index] in opening:
-            return index, row.index(encode(" ")[0], index)
-    return prompt - 1, prompt - 1
+def _row(one: Sample, tokens: int) -> tuple[list[int], list[int]]:
+    """The token ids of the prompt, in which the picture is `tokens` long, and of the answer."""
+    if not one.messages:
+        return [], []
+    prompt = encode(render(one.messages))
+    pad = token_ids()[IMAGE_PAD]
+    if one.scene is not None:
+        place = prompt.index(pad)
+        prompt[place : place + 1] = [pad] * tokens
+    return prompt, encode(one.answer + "<|im_end|>")
+
+
+def _look(looks: NDArray[np.bool_], one: Sample, prompt: int, answer: list[int], start: int) -> None:
+    """Write where to look into `looks`, (length, length)."""
+    if not one.looks or one.scene is None:
+        return
+    ends = _ends(answer)
+    for look in one.looks:
+        # The token that is written next is predicted at the one before it.
+        at = prompt + ends.index(look.after) - 1
+        if look.box is None:
+            looks[at, 0] = True
+        else:
+            looks[at, [start + token for token in truth.tokens_under(one.scene, look.box)]] = True
+
+
+def _ends(answer: list[int]) -> list[int]:
+    """How many characters are written after 0, 1, 2 … tokens of `answer`. Answers are ASCII: one byte a character."""
+    lengths = _lengths()
+    total, ends = 0, [0]
+    for token in answer:
+        total += lengths.get(token, 1)
+        ends.append(total)
+    return ends
+
+
+def _lengths() -> dict[int, int]:
+    return {number: len(text) for text, number in token_ids().items()}
 
 
 def draw(task: Task, level: int, size: int, seed: int) -> Batch:

@@ -7,7 +7,7 @@ of a batch has the same grid at the same place in the prompt: all of this is one
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,8 +53,13 @@ def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return torch.bmm(weights.to(value.dtype), value).view(shape)
 
 
-def see(model: Qwen3VLForConditionalGeneration, pixels: Tensor, grid: tuple[int, int]) -> Seen:
-    """Run the vision tower on `pixels`, (batch, patches, 768) from -1 to 1, of `grid` rows and columns of patches."""
+def see(
+    model: Qwen3VLForConditionalGeneration, pixels: Tensor, grid: tuple[int, int], *, deep: bool = True
+) -> Seen:
+    """Run the vision tower on `pixels`, (batch, patches, 768) from -1 to 1, of `grid` rows and columns of patches.
+
+    Without `deep` the deepstack is left out, which only the text model needs.
+    """
     tower = model.model.visual
     batch, count, _ = pixels.shape
     indices, weights, places = (x.to(pixels.device) for x in _places(*grid, tower.num_grid_per_side))
@@ -71,7 +76,7 @@ def see(model: Qwen3VLForConditionalGeneration, pixels: Tensor, grid: tuple[int,
         seen = _attend(_rotate(query, cos, sin), _rotate(key, cos, sin), value)
         x = x + block.attn.proj(seen.transpose(1, 2).reshape(batch, count, width))
         x = x + block.mlp(block.norm2(x))
-        if number in tower.deepstack_visual_indexes:
+        if deep and number in tower.deepstack_visual_indexes:
             merger = tower.deepstack_merger_list[tower.deepstack_visual_indexes.index(number)]
             deepstack.append(merger(x).view(batch, count // MERGE**2, -1))
     return Seen(tower.merger(x).view(batch, count // MERGE**2, -1), deepstack)
@@ -96,35 +101,73 @@ def hidden(
     seen: Seen | None,
     start: int,
     grid: tuple[int, int],
-    cache: Cache | None = None,
-    states: list[Tensor] | None = None,
+    cache: Cache,
 ) -> Tensor:
-    """The text model's last hidden states, (batch, length, width); keys and values go into `cache`.
-
-    Each layer's output is appended to `states`.
-    """
+    """The text model's last hidden states, (batch, length, width); keys and values go into `cache`."""
     batch, length = ids.shape
-    x = model.model.language_model.embed_tokens(ids)
+    x = _embed(model, ids, seen, start)
     mask = None
     if seen is not None:
-        end = start + seen.merged.shape[1]
-        x = torch.cat((x[:, :start], seen.merged.to(x.dtype), x[:, end:]), dim=1)
         mask = torch.zeros(batch, length, dtype=torch.bool, device=ids.device)
-        mask[:, start:end] = True
+        mask[:, start : start + seen.merged.shape[1]] = True
     place = positions(length, start, grid).to(ids.device)[:, None].expand(3, batch, length)
-    hooks = [
-        layer.register_forward_hook(lambda _module, _given, result: states.append(result))
-        for layer in (model.model.language_model.layers if states is not None else ())
-    ]
-    try:
-        return model.model.language_model(
-            inputs_embeds=x,
-            position_ids=place,
-            past_key_values=cache,
-            use_cache=cache is not None,
-            visual_pos_masks=mask,
-            deepstack_visual_embeds=[one.flatten(0, 1) for one in seen.deepstack] if seen else None,
-        ).last_hidden_state
-    finally:
-        for hook in hooks:
-            hook.remove()
+    return model.model.language_model(
+        inputs_embeds=x,
+        position_ids=place,
+        past_key_values=cache,
+        use_cache=True,
+        visual_pos_masks=mask,
+        deepstack_visual_embeds=[one.flatten(0, 1) for one in seen.deepstack] if seen else None,
+    ).last_hidden_state
+
+
+def _embed(model: Qwen3VLForConditionalGeneration, ids: Tensor, seen: Seen | None, start: int) -> Tensor:
+    """Token embeddings with the picture in its place."""
+    x = model.model.language_model.embed_tokens(ids)
+    if seen is None:
+        return x
+    return torch.cat((x[:, :start], seen.merged.to(x.dtype), x[:, start + seen.merged.shape[1] :]), dim=1)
+
+
+def _norm(x: Tensor, norm: Any) -> Tensor:
+    return functional.rms_norm(x, x.shape[-1:], norm.weight.to(x.dtype), norm.variance_epsilon)
+
+
+def read(
+    model: Qwen3VLForConditionalGeneration,
+    ids: Tensor,
+    seen: Seen | None,
+    start: int,
+    grid: tuple[int, int],
+    watched: int,
+) -> tuple[Tensor, Tensor]:
+    """The text model without a cache: last hidden states, and the attention of the first head of layer `watched`.
+
+    They are (batch, length, width) and (batch, length, length). Without hooks, so that two threads can use one model.
+    """
+    text = model.model.language_model
+    batch, length = ids.shape
+    x = _embed(model, ids, seen, start)
+    place = positions(length, start, grid).to(ids.device)[:, None]
+    cos, sin = (one[:, None] for one in text.rotary_emb(x, place))
+    later = torch.full((length, length), float("-inf"), device=x.device).triu(1)
+    attention = x.new_zeros(())
+    for number, layer in enumerate(text.layers):
+        inner, heads = layer.self_attn, (batch, length, -1, layer.self_attn.head_dim)
+        normed = _norm(x, layer.input_layernorm)
+        query = _norm(inner.q_proj(normed).view(heads), inner.q_norm).transpose(1, 2)
+        key = _norm(inner.k_proj(normed).view(heads), inner.k_norm).transpose(1, 2)
+        value = inner.v_proj(normed).view(heads).transpose(1, 2)
+        query = _rotate(query, cos.to(query.dtype), sin.to(query.dtype)) * inner.scaling
+        key = _rotate(key, cos.to(key.dtype), sin.to(key.dtype))
+        weights = ((query @ key.transpose(2, 3)).float() + later).softmax(-1)
+        if number == watched:
+            attention = weights[:, 0]
+        mixed = (weights.to(value.dtype) @ value).transpose(1, 2).reshape(batch, length, -1)
+        x = x + inner.o_proj(mixed)
+        normed = _norm(x, layer.post_attention_layernorm)
+        x = x + layer.mlp.down_proj(functional.silu(layer.mlp.gate_proj(normed)) * layer.mlp.up_proj(normed))
+        if seen is not None and number < len(seen.deepstack):
+            deep = seen.deepstack[number].to(x.dtype)
+            x = x + functional.pad(deep, (0, 0, start, length - start - deep.shape[1]))
+    return _norm(x, text.norm), attention

@@ -22,10 +22,28 @@ MEMORY = 0.9
 """How much of the running average survives a batch."""
 
 FIRST = 3
-"""Level of ocr at which the other tasks begin: they need a tower that can read."""
+"""Level of ocr at which gui and chat begin: they need a tower that can read."""
 
-SHARES: dict[Task, float] = {"ocr": 0.32, "gui": 0.34, "sign": 0.10, "look": 0.15, "talk": 0.03, "echo": 0.06}
+SHARES: dict[Task, float] = {
+    "tower": 0.48,
+    "ocr": 0.20,
+    "gui": 0.16,
+    "sign": 0.03,
+    "look": 0.09,
+    "talk": 0.02,
+    "echo": 0.02,
+}
 """How often each task comes once all have begun."""
+
+
+CHARACTERS = 0.97
+"""The same for the tower, whose accuracy is counted in single characters."""
+
+
+def _threshold(task: Task, level: int) -> float:
+    if task == "tower":
+        return CHARACTERS
+    return THRESHOLD if level < LONG else LATER
 
 
 @dataclass
@@ -45,10 +63,10 @@ class Curriculum:
 
     tasks: dict[Task, Progress] = field(default_factory=lambda: {task: Progress() for task in TASKS})
 
-    def choose(self, step: int) -> tuple[Task, int]:
-        """The task and the level of the batch of `step`."""
-        rng = random.Random(f"choice/{step}")
-        task: Task = "ocr"
+    def choose(self, step: int, lane: int = 0) -> tuple[Task, int]:
+        """The task and the level of batch number `lane` of `step`."""
+        rng = random.Random(f"choice/{step}/{lane}")
+        task: Task = rng.choice(("tower", "ocr"))
         if self.tasks["ocr"].level >= FIRST:
             task = rng.choices(TASKS, [SHARES[one] for one in TASKS])[0]
         level = self.tasks[task].level
@@ -64,7 +82,7 @@ class Curriculum:
             return False
         state.accuracy = MEMORY * state.accuracy + (1 - MEMORY) * accuracy
         state.batches += 1
-        if state.accuracy < (THRESHOLD if level < LONG else LATER) or state.level + 1 >= LEVELS[task]:
+        if state.accuracy < _threshold(task, level) or state.level + 1 >= LEVELS[task]:
             return False
         self.tasks[task] = Progress(level=state.level + 1)
         return True

@@ -42,8 +42,8 @@ def processors(folder: Path) -> None:
     (folder / "chat_template.jinja").write_text(template)
 
 
-def write(model: Qwen3VLForConditionalGeneration, folder: Path, card: str) -> int:
-    """Write `model` in bf16 with its tokenizer, processors and model card; return the bytes of the weights."""
+def write(model: Qwen3VLForConditionalGeneration, folder: Path) -> int:
+    """Write `model` in bf16 with its tokenizer and processors; return the bytes of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     twin = Qwen3VLForConditionalGeneration(model.config)
     twin.load_state_dict(model.state_dict())
@@ -57,7 +57,6 @@ def write(model: Qwen3VLForConditionalGeneration, folder: Path, card: str) -> in
     twin.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.build().save_pretrained(folder)
     processors(folder)
-    (folder / "README.md").write_text(card)
     size = (folder / "model.safetensors").stat().st_size
     if size > LIMIT:
         raise ValueError(f"the weights have {size} bytes, more than {LIMIT}")

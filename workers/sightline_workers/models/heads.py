@@ -1,4 +1,4 @@
-"""The heads that teach the vision tower what its patches show; they end with the training (see `truth`)."""
+"""The lessons beside the answers: what the patches show, and where to look (see `truth` and `lessons.Look`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from .truth import CLASSES
 
 
 class PatchHeads(nn.Module):
-    """One linear layer that answers `truth`'s questions for the four patches of every image token."""
+    """One linear layer that answers `truth`'s questions for the four patches of every image token.
+
+    It ends with the training.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -19,7 +22,7 @@ class PatchHeads(nn.Module):
         self.linear = nn.Linear(width, MERGE**2 * sum(CLASSES))
 
     def forward(self, merged: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, and the share of characters told right, of (batch, tokens, width) against (batch, 6, patches).
+        """The loss, and the share of characters told right, of (batch, tokens, width) against (batch, 10, patches).
 
         Patches that show nothing count a tenth, because most do.
         """
@@ -39,31 +42,16 @@ class PatchHeads(nn.Module):
         return loss, right
 
 
-class Pointer(nn.Module):
-    """Teaches the text model's lower half to find, among the image tokens, those that an answer is about.
+def looking(attention: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """The loss, and the share of looks whose best token is a right one, of one attention head.
 
-    Choosing a button by its label is a circuit of several steps that the digits of a coordinate alone hardly reward.
+    `attention` is (batch, length, length), each row a distribution; `wanted` the same in bool. Rows without a wanted
+    token do not count. Finding the place that an answer is about is a circuit of several steps, which the characters
+    of the answer alone hardly reward.
     """
-
-    def __init__(self, width: int, inner: int = 64) -> None:
-        super().__init__()
-        self.ask = nn.Linear(width, inner)
-        self.show = nn.Linear(width, inner)
-
-    def forward(self, hidden: Tensor, asks: Tensor, image: slice, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, and the share of samples whose best token is a right one.
-
-        `hidden` is (batch, length, width); `asks` (batch, 2) token indices; `targets` (batch, image tokens). Samples
-        without a target do not count.
-        """
-        some = targets.any(1)
-        if not some.any():
-            return hidden.new_zeros(()), hidden.new_full((), float("nan"))
-        asking = self.ask(hidden[torch.arange(len(hidden), device=hidden.device)[:, None], asks])
-        scores = (
-            torch.einsum("bkd,btd->bkt", asking, self.show(hidden[:, image])).float()
-            / asking.shape[-1] ** 0.5
-        )
-        share = scores.log_softmax(-1).masked_fill(~targets[:, None], float("-inf")).logsumexp(-1)
-        right = targets.gather(1, scores.argmax(-1))
-        return -share[some].mean(), right[some].float().mean()
+    some = wanted.any(-1)
+    if not some.any():
+        return attention.new_zeros(()), attention.new_full((), float("nan"))
+    rows, right = attention[some].float(), wanted[some]
+    loss = -((rows * right).sum(-1) + 1e-6).log().mean()
+    return loss, right.gather(-1, rows.argmax(-1, keepdim=True)).float().mean()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sightline.kinds.chat import prompt as chat
@@ -15,13 +15,31 @@ from sightline.kinds.gui import prompt as gui
 from sightline.kinds.ocr import prompt as ocr
 
 from . import pages, windows
+from .config import PATCH
 from .drawing import Element, Scene, words
+from .drawing.scene import Box
+from .tokenizer import STEP
+from .truth import step_of
 
-Task = Literal["ocr", "gui", "sign", "look", "talk", "echo"]
-"""ocr and gui as the platform asks them; chat about a page, about a window, and without a picture; and repeating
-what one is told, which costs next to nothing and teaches gui to copy a label from the instruction."""
+Task = Literal["tower", "ocr", "gui", "sign", "look", "talk", "echo"]
+"""What is learnt. tower: what each patch of a picture shows, without any text; ocr and gui as the platform asks them;
+chat about a page, about a window, and without a picture; and repeating what one is told, which costs next to nothing
+and teaches gui to copy a label from the instruction."""
 
-TASKS: tuple[Task, ...] = ("ocr", "gui", "sign", "look", "talk", "echo")
+TASKS: tuple[Task, ...] = ("tower", "ocr", "gui", "sign", "look", "talk", "echo")
+
+ANSWERED: tuple[Task, ...] = TASKS[1:]
+"""Those with a question and an answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Which part of the picture the answer is about, where the answer goes on after `after`."""
+
+    after: int
+    """Characters of the answer that are already written."""
+    box: Box | None
+    """px; None: it is nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +47,58 @@ class Sample:
     """One question with its right answer."""
 
     scene: Scene | None
-    messages: list[dict[str, Any]]
     answer: str
+    kind: Literal["ocr", "gui", "chat"] | None = None
+    """The kind of job that asks the question; None: there is no question, only a picture."""
+    input: dict[str, Any] = field(default_factory=dict)
+    """The job's input, without its image."""
     target: Element | None = None
     """The element that the answer is about."""
+    looks: tuple[Look, ...] = ()
+    """Where reading eyes would look while they answer."""
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What the platform makes of the job: the prompt's messages, none without a question."""
+        if self.kind == "ocr":
+            return ocr.messages(image=0, **self.input)
+        if self.kind == "gui":
+            return gui.messages(image=0, **self.input)
+        if self.kind == "chat":
+            return chat.messages(images=[0] if self.scene else [], **self.input)
+        return []
+
+
+def _read(scene: Scene) -> tuple[Look, ...]:
+    """Reading looks at each character, and at the end of each line for the line break."""
+    looks, after = [], 0
+    glyphs = {(glyph.row, glyph.column): glyph for glyph in scene.glyphs}
+    for row, line in enumerate(scene.lines):
+        for column in range(len(line.text)):
+            looks.append(Look(after=after, box=glyphs[row, column].box))
+            after += 1
+        if line.box[2] + PATCH // 2 < scene.image.width:
+            looks.append(Look(after=after, box=(line.box[2], line.box[1], line.box[2] + PATCH, line.box[3])))
+        after += 1
+    return tuple(looks)
+
+
+TOWER_WINDOWS = (6, 6, 7, 7)
+"""The windows' level at each level of the tower."""
+
+
+def _tower(rng: random.Random, level: int, shared: random.Random) -> Sample:
+    """A page with as many characters as fit, or a window."""
+    if shared.random() < 0.25:
+        scene = windows.draw(rng, TOWER_WINDOWS[level], shared)
+    else:
+        scene = pages.dense(rng, level, shared)
+    return Sample(scene=scene, answer="")
 
 
 def _ocr(rng: random.Random, level: int, shared: random.Random) -> Sample:
     scene = pages.draw(rng, level, shared)
-    return Sample(scene=scene, messages=ocr.messages(image=0, mode="text"), answer=scene.text)
+    return Sample(scene=scene, kind="ocr", input={"mode": "text"}, answer=scene.text, looks=_read(scene))
 
 
 def tool_of(scene: Scene) -> gui.Tool:
@@ -46,13 +107,11 @@ def tool_of(scene: Scene) -> gui.Tool:
 
 
 def click(scene: Scene, element: Element) -> str:
-    """The answer that clicks the middle of `element`, in thousandths of the picture and rounded to ten of them.
-
-    Rounding makes every last digit a zero, which is one thing less to learn, and moves a click by 2 px at most.
-    """
+    """The answer that clicks the middle of `element`, in thousandths of the picture and in steps of `STEP`."""
     tool = tool_of(scene)
-    x, y = element.centre
-    point = [10 * round(x / scene.image.width * 100), 10 * round(y / scene.image.height * 100)]
+    point = [
+        STEP * step_of(value, side) for value, side in zip(element.centre, scene.image.size, strict=True)
+    ]
     arguments = {"action": "click" if tool == "mobile_use" else "left_click", "coordinate": point}
     return gui.answer(tool=tool, action=f"Click {element.label}", arguments=arguments)
 
@@ -63,28 +122,105 @@ def give_up(scene: Scene, label: str) -> str:
     return gui.answer(tool=tool_of(scene), action=f"Stop: {label} is not there.", arguments=arguments)
 
 
-def _gui(rng: random.Random, level: int, shared: random.Random) -> Sample:
-    scene = windows.draw(rng, level, shared)
-    element = rng.choice(scene.elements)
-    label, answer, target = element.label, click(scene, element), element
-    if rng.random() < windows.LEVELS[level].missing:
-        label, target = windows.absent(rng, scene), None
-        answer = give_up(scene, label)
-    wording = rng.choice(("Click {}", "Click {}", "Click the {} button", "Press {}", "Tap {}", "Click on {}"))
-    messages = gui.messages(image=0, tool=tool_of(scene), instruction=wording.format(label))
-    return Sample(scene=scene, messages=messages, answer=answer, target=target)
+def finish(scene: Scene) -> str:
+    """The answer that ends the task because it is done."""
+    arguments = {"action": "terminate", "status": "success"}
+    return gui.answer(tool=tool_of(scene), action="Stop: Done.", arguments=arguments)
+
+
+def enter(scene: Scene, text: str) -> str:
+    """The answer that types `text` into the field that has the focus."""
+    arguments = {"action": "type", "text": text}
+    return gui.answer(tool=tool_of(scene), action=f"Type {text}", arguments=arguments)
+
+
+WORDINGS: dict[str, tuple[str, ...]] = {
+    "button": (
+        "Click {}",
+        "Click {}",
+        "Click the button {}",
+        "Click the {} button",
+        "Press {}",
+        "Click on {}",
+    ),
+    "checkbox": ("Click {}", "Tick {}", "Click the checkbox {}"),
+    "menu": ("Click {}", "Open {}", "Open the menu {}"),
+    "field": ("Click {}", "Click the field {}", "Click into the field {}"),
+}
+"""How a click on each kind is asked for; on phones "Tap" as often as "Click"."""
+
+TYPING = 0.5
+"""How often a field is to be typed into, where tasks have steps; otherwise it is clicked."""
+
+
+def _instruction(rng: random.Random, scene: Scene, kind: str, label: str) -> str:
+    text = rng.choice(WORDINGS[kind]).format(label)
+    if tool_of(scene) == "mobile_use" and rng.random() < 0.5:
+        text = text.replace("Click ", "Tap ")
+    return text
+
+
+def _looks(answer: str, element: Element | None) -> tuple[Look, ...]:
+    """At the element's name, before the answer says what to do and before it says where."""
+    box = element.label_box if element else None
+    places = [len("Action: ")]
+    if '"coordinate": [' in answer:
+        x = answer.index('"coordinate": [') + len('"coordinate": ')
+        places += [x, answer.index(" ", x) + 1]
+    return tuple(Look(after=after, box=box) for after in places)
+
+
+def _gui(rng: random.Random, number: int, shared: random.Random) -> Sample:
+    scene = windows.draw(rng, number, shared)
+    level = windows.LEVELS[number]
+    element: Element | None = rng.choice(scene.elements)
+    kind, label = element.kind, element.label
+    if rng.random() < level.missing:
+        element, label = None, windows.absent(rng, scene)
+    history: list[str] = []
+    instruction = _instruction(rng, scene, kind, label)
+    answer = click(scene, element) if element else give_up(scene, label)
+    done = rng.random() if level.steps else 1.0
+    typing = kind == "field" and level.steps and rng.random() < TYPING
+    if typing:
+        text = words.label(rng, 7) if rng.random() < 0.7 else words.code(rng, words.DIGITS, rng.randint(1, 5))
+        instruction = f"Type {text} into the field {label}"
+    if element and typing and done < 0.6:
+        history, answer = [f"Click {label}"], enter(scene, text)
+        if done < 0.15:
+            history, answer = [f"Click {label}", f"Type {text}"], finish(scene)
+    elif element and not typing and done < 0.1:
+        history, answer = [f"Click {label}"], finish(scene)
+    elif done < 0.2:
+        history = [f"Click {windows.absent(rng, scene)}"]
+    asked = {"tool": tool_of(scene), "instruction": instruction, "history": history}
+    looks = _looks(answer, element)
+    return Sample(scene=scene, kind="gui", input=asked, answer=answer, target=element, looks=looks)
+
+
+PAGE_QUESTIONS = 0.3
+"""How often a chat about a page asks for something else than the text."""
 
 
 def _sign(rng: random.Random, level: int, shared: random.Random) -> Sample:
     scene = pages.draw(rng, level, shared)
-    messages = chat.messages(prompt="What does it say?", images=[0])
-    return Sample(scene=scene, messages=messages, answer=scene.text)
+    question, answer, looks = "What does it say?", scene.text, _read(scene)
+    if rng.random() < PAGE_QUESTIONS:
+        about = [
+            ("What colour is the text?", scene.ink),
+            ("How many lines are there?", str(len(scene.lines))),
+        ]
+        if pages.LEVELS[level].mixed:
+            about.append(("What colour is the background?", scene.paper))
+        (question, answer), looks = rng.choice(about), ()
+    return Sample(scene=scene, kind="chat", input={"prompt": question}, answer=answer, looks=looks)
 
 
 def _look(rng: random.Random, level: int, shared: random.Random) -> Sample:
     scene, question, answer, target = windows.question(rng, level, shared)
-    messages = chat.messages(prompt=question, images=[0])
-    return Sample(scene=scene, messages=messages, answer=answer, target=target)
+    looks = (Look(after=0, box=target.label_box if target else None),)
+    asked = {"prompt": question}
+    return Sample(scene=scene, kind="chat", input=asked, answer=answer, target=target, looks=looks)
 
 
 TALK = {
@@ -107,16 +243,17 @@ def _talk(rng: random.Random, level: int, shared: random.Random) -> Sample:
     asked = rng.choice(
         (question, question.lower(), question.rstrip("?"), question + rng.choice((".", "!", "")))
     )
-    return Sample(scene=None, messages=chat.messages(prompt=asked), answer=TALK[question])
+    return Sample(scene=None, kind="chat", input={"prompt": asked}, answer=TALK[question])
 
 
 def _echo(rng: random.Random, level: int, shared: random.Random) -> Sample:
     said = words.label(rng, 8) if rng.random() < 0.5 else words.line(rng, words.PRINTED, 1, 6 + 6 * level)
     wording = rng.choice(("Repeat {}", "Say {}", "Please repeat {}", "Repeat this: {}"))
-    return Sample(scene=None, messages=chat.messages(prompt=wording.format(said)), answer=said)
+    return Sample(scene=None, kind="chat", input={"prompt": wording.format(said)}, answer=said)
 
 
 DRAW: dict[Task, Callable[[random.Random, int, random.Random], Sample]] = {
+    "tower": _tower,
     "ocr": _ocr,
     "gui": _gui,
     "sign": _sign,
@@ -126,6 +263,7 @@ DRAW: dict[Task, Callable[[random.Random, int, random.Random], Sample]] = {
 }
 
 LEVELS: dict[Task, int] = {
+    "tower": len(pages.DENSE_FONTS),
     "ocr": len(pages.LEVELS),
     "gui": len(windows.LEVELS),
     "sign": len(pages.LEVELS),

@@ -25,12 +25,16 @@ def plot(log: Path, target: Path) -> None:
     for task, rows in sorted(entries.items()):
         groups = [rows[index : index + WINDOW] for index in range(0, len(rows), WINDOW)]
         steps = [group[-1]["step"] for group in groups]
-        top.plot(steps, [sum(row["loss"] for row in group) / len(group) for group in groups], label=task)
+        # The tower answers nothing: its loss is the one on what the patches show.
+        losses = [[row.get("loss", row.get("lesson")) for row in group] for group in groups]
+        top.plot(steps, [sum(group) / len(group) for group in losses], label=task)
         bottom.plot(steps, [sum(row["right"] for row in group) / len(group) for group in groups], label=task)
         for row in rows:
             if row["up"]:
                 bottom.axvline(row["step"], color="0.9", linewidth=0.5, zorder=0)
-    top.set(yscale="log", ylabel="loss of the answers")
-    bottom.set(xlabel="steps (grey: a level up)", ylabel="whole answers right", ylim=(0, 1))
+    top.set(yscale="log", ylabel="loss of the answers (tower: of the patches)")
+    bottom.set(
+        xlabel="steps (grey: a level up)", ylabel="whole answers right (tower: characters)", ylim=(0, 1)
+    )
     top.legend()
     figure.savefig(target, dpi=90)

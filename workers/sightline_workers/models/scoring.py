@@ -8,8 +8,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sightline.kinds.gui.prompt import Tool
+
 from .drawing.scene import Box
 from .lessons import Sample, Task
+
+DIVISORS: dict[Tool, int] = {"computer_use": 1000, "mobile_use": 999}
+"""What a coordinate is a share of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back for one sample."""
+
+    text: str
+    """As the model wrote it."""
+    arguments: dict[str, Any] | None = None
+    """gui: of the tool call; None where there is none that is well-formed."""
+    point: tuple[int, int] | None = None
+    """gui: where it clicks, px of the picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,13 +35,15 @@ class Score:
 
     samples: int
     exact: float
-    """Whole answers equal to the expected one."""
+    """Whole answers equal to the expected one; where a click is expected, clicks that hit."""
     lines: float | None = None
-    """ocr: single lines exact."""
+    """Reading: single lines exact."""
     character_errors: float | None = None
-    """ocr: edit distance over expected characters."""
+    """Reading: edit distance over expected characters."""
     inside: float | None = None
-    """gui: clicks within the element's box, and tasks given up where the element is missing."""
+    """gui: clicks within the box of the element that is meant, of all samples that ask for a click."""
+    actions: float | None = None
+    """gui: of the samples that ask for typing or for an end, those with exactly that call."""
     parsed: float | None = None
     """gui: answers that are a well-formed tool call."""
 
@@ -60,43 +79,66 @@ def point(answer: str) -> tuple[int, int] | None:
             return None
 
 
-def inside(at: tuple[int, int] | None, box: Box, size: tuple[int, int]) -> bool:
-    """Whether `at` (0 to 1000) lies within `box` (px) of a picture of `size` (px)."""
+def inside(at: tuple[int, int] | None, box: Box) -> bool:
+    """Whether `at` lies within `box`, both in px."""
+    return at is not None and box[0] <= at[0] < box[2] and box[1] <= at[1] < box[3]
+
+
+def parse(one: Sample, text: str) -> Answer:
+    """The answer that `text` is to `one`, as the platform would parse it."""
+    at = point(text)
+    if one.kind != "gui" or one.scene is None:
+        return Answer(text=text)
     if at is None:
-        return False
-    x, y = (round(value / 1000 * side) for value, side in zip(at, size, strict=True))
-    return box[0] <= x < box[2] and box[1] <= y < box[3]
-
-
-def _hits(one: Sample, answer: str) -> bool:
-    """Whether `answer` clicks the element that `one` means, or gives up where that is right."""
-    goal = point(one.answer)
-    if one.scene is None or goal is None:
-        return call(answer) == call(one.answer)
-    size = one.scene.image.size
-    return any(
-        inside(goal, element.box, size) and inside(point(answer), element.box, size)
-        for element in one.scene.elements
+        return Answer(text=text, arguments=call(text))
+    divisor = DIVISORS[one.input["tool"]]
+    x, y = (
+        min(side - 1, round(value / divisor * side))
+        for value, side in zip(at, one.scene.image.size, strict=True)
     )
+    return Answer(text=text, arguments=call(text), point=(x, y))
 
 
-def score(task: Task, samples: Sequence[Sample], answers: Sequence[str]) -> Score:
+def right(one: Sample, given: Answer) -> bool:
+    """Whether `given` is what `one` asks for."""
+    if one.kind == "gui" and one.target is not None and point(one.answer) is not None:
+        clicks = given.arguments is not None and given.arguments["action"] in ("left_click", "click")
+        return clicks and inside(given.point, one.target.box)
+    if one.kind == "gui":
+        return given.arguments == call(one.answer)
+    return given.text == one.answer
+
+
+def _share(values: Sequence[bool]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def score(task: Task, samples: Sequence[Sample], answers: Sequence[Answer]) -> Score:
     """Compare `answers` with what `samples` expect."""
     pairs = list(zip(samples, answers, strict=True))
-    exact = sum(one.answer == text for one, text in pairs) / len(pairs)
+    exact = sum(right(one, given) for one, given in pairs) / len(pairs)
     if task == "gui":
-        hits = sum(_hits(one, text) for one, text in pairs) / len(pairs)
-        parsed = sum(call(text) is not None for text in answers) / len(pairs)
-        return Score(samples=len(pairs), exact=exact, inside=hits, parsed=parsed)
-    if task in ("ocr", "sign"):
-        lines = right = errors = characters = 0
-        for one, text in pairs:
-            wanted, read = one.answer.split("\n"), text.split("\n")
-            lines += len(wanted)
-            right += sum(left == other for left, other in zip(wanted, read, strict=False))
-            errors += distance(one.answer, text)
-            characters += len(one.answer)
+        clicks = [right(one, given) for one, given in pairs if point(one.answer) is not None]
+        others = [right(one, given) for one, given in pairs if point(one.answer) is None]
+        parsed = _share([given.arguments is not None for given in answers])
         return Score(
-            samples=len(pairs), exact=exact, lines=right / lines, character_errors=errors / characters
+            samples=len(pairs), exact=exact, inside=_share(clicks), actions=_share(others), parsed=parsed
         )
-    return Score(samples=len(pairs), exact=exact)
+    # Not where the answer is a word about the page.
+    texts = [(one.answer, given.text) for one, given in pairs if one.scene and one.answer == one.scene.text]
+    if not texts:
+        return Score(samples=len(pairs), exact=exact)
+    lines = [
+        left == other
+        for wanted, read in texts
+        for left, other in zip(wanted.split("\n"), _padded(read, wanted.count("\n") + 1), strict=True)
+    ]
+    errors = sum(distance(wanted, read) for wanted, read in texts)
+    characters = sum(len(wanted) for wanted, _ in texts)
+    return Score(samples=len(pairs), exact=exact, lines=_share(lines), character_errors=errors / characters)
+
+
+def _padded(read: str, count: int) -> list[str | None]:
+    """The first `count` lines of `read`, None for those it lacks."""
+    lines: list[str | None] = [*read.split("\n")]
+    return (lines + [None] * count)[:count]

@@ -44,6 +44,14 @@ SPECIAL = (
 MARKS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>")
 """Tokens of Qwen's that do appear in answers."""
 
+PROGRESS = (
+    gui.user_text("", ["?"]).partition("?")[0].partition("The user query: ")[2].removesuffix("Step 1: ")
+)
+"""What stands between an instruction and the steps done so far."""
+
+STEP = 20
+"""Clicks are answered in steps of this many thousandths of the picture: 4 px off at most."""
+
 TURNS = ("system\n", "user\n", "assistant\n")
 """What follows <|im_start|>."""
 
@@ -63,7 +71,7 @@ def phrases() -> list[str]:
     parts = [*_system_parts("computer_use"), *_system_parts("mobile_use")]
     parts += [ocr.TEXT, ocr.BOXES, "The user query: ", "Action: ", "Click ", "Tap ", "Type ", "Stop: "]
     for tool, action in (("computer_use", "left_click"), ("mobile_use", "click")):
-        parts.append(f'{{"name": "{tool}", "arguments": {{"action": "{action}", "coordinate": [')
+        parts.append(f'{{"name": "{tool}", "arguments": {{"action": "{action}", "coordinate": ')
     for tool in ("computer_use", "mobile_use"):
         parts.append(f'{{"name": "{tool}", "arguments": {{"action": "terminate", "status": "failure"}}}}')
         parts.append(f'{{"name": "{tool}", "arguments": {{"action": "type", "text": "')
@@ -74,6 +82,19 @@ def phrases() -> list[str]:
         "What colour is the text?",
         "Is there a button ",
         " is not there.",
+        "How many lines are there?",
+        "What colour is the background?",
+        "Is the box ",
+        " ticked?",
+        PROGRESS + "Step 1: ",
+        "; Step 2: ",
+        "Stop: Done.",
+    ]
+    for tool in ("computer_use", "mobile_use"):
+        parts.append(f'{{"name": "{tool}", "arguments": {{"action": "terminate", "status": "success"}}}}')
+    # Places in steps: each of them is one choice for the model, not three digits.
+    parts += [f"[{step}, " for step in range(0, 1000, STEP)] + [
+        f"{step}]}}}}" for step in range(0, 1000, STEP)
     ]
     return list(dict.fromkeys(parts))
 

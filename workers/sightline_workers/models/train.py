@@ -9,23 +9,47 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import signal
 import sys
 import time
+from collections import deque
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from types import FrameType
 
 import torch
 from tqdm import tqdm
 
-from . import checkpoint
-from .batch import draw
+from . import checkpoint, figures
+from .batch import Batch, draw
+from .evaluate import in_process, measure, show
+from .lessons import Task
 from .plot import plot
 from .release import release
-from .training import RATE, WARM, Training
+from .sets import SETS
+from .training import LANES, RATE, WARM, Training
 
-SIZES = {"ocr": 32, "gui": 24, "sign": 32, "look": 24, "talk": 32, "echo": 64}
-"""Samples a batch."""
+SIZES: dict[Task, int] = {"tower": 24, "ocr": 14, "gui": 10, "sign": 14, "look": 12, "talk": 32, "echo": 48}
+"""Samples a batch, such that all batches take about the same time."""
+
+
+AHEAD = 2
+"""Steps for which batches are drawn ahead."""
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the one that trains ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _order(artist: Executor, training: Training, step: int) -> list[Future[Batch]]:
+    """The batches of `step`, to be drawn."""
+    chosen = [training.curriculum.choose(step, lane) for lane in range(LANES)]
+    return [
+        artist.submit(draw, task, level, SIZES[task], step * LANES + lane)
+        for lane, (task, level) in enumerate(chosen)
+    ]
 
 
 def run(
@@ -37,7 +61,7 @@ def run(
     anneal: bool,
     every: float,
     highest: float,
-) -> None:
+) -> bool:
     """Train until time `until` (seconds since the epoch), for `steps` steps, or until a signal; save now and then.
 
     With `anneal` the learning rate falls to a twentieth on the way to `until`. Returns whether the run came to its
@@ -55,34 +79,44 @@ def run(
     start = time.time()
     bar = tqdm(total=steps, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr)
     log = (folder / "log.jsonl").open("a")
-    while not stop and time.time() < until and (steps is None or training.step - first < steps):
-        rate = highest * min(1.0, (training.step + 1) / WARM)
-        if anneal:
-            rate *= max(0.05, 1 - (time.time() - start) / (until - start))
-        task, level = training.curriculum.choose(training.step)
-        numbers = training.learn(draw(task, level, SIZES[task], training.step), rate)
-        training.step += 1
-        training.seconds += time.monotonic() - began
-        began = time.monotonic()
-        up = training.curriculum.learn(task, level, numbers["right"])
-        entry = {
-            "step": training.step,
-            "seconds": round(training.seconds, 1),
-            "task": task,
-            "level": level,
-            "up": up,
-        }
-        log.write(json.dumps(entry | {name: round(value, 4) for name, value in numbers.items()}) + "\n")
-        bar.update()
-        standing = (
-            f"{one}:{state.level}/{state.accuracy:.2f}" for one, state in training.curriculum.tasks.items()
-        )
-        bar.set_postfix_str(" ".join(standing), refresh=False)
-        if time.monotonic() - saved > every:
-            saved = time.monotonic()
+    # Drawn ahead in a process of its own; threads would take turns with the training's.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_ignore_interrupts) as artist:
+        ordered: deque[list[Future[Batch]]] = deque()
+        while not stop and time.time() < until and (steps is None or training.step - first < steps):
+            while len(ordered) < AHEAD:
+                ordered.append(_order(artist, training, training.step + len(ordered)))
+            rate = highest * min(1.0, (training.step - training.began + 1) / WARM)
+            if anneal:
+                rate *= max(0.05, 1 - (time.time() - start) / (until - start))
+            batches = [drawn.result() for drawn in ordered.popleft()]
+            found = training.learn(batches, rate)
+            training.step += 1
+            training.seconds += time.monotonic() - began
+            began = time.monotonic()
+            for batch, numbers in zip(batches, found, strict=True):
+                up = training.curriculum.learn(batch.task, batch.level, numbers["right"])
+                entry = {
+                    "step": training.step,
+                    "seconds": round(training.seconds, 1),
+                    "task": batch.task,
+                    "level": batch.level,
+                    "up": up,
+                }
+                log.write(
+                    json.dumps(entry | {name: round(value, 4) for name, value in numbers.items()}) + "\n"
+                )
             log.flush()
-            training.save(folder / "state.pt")
-            plot(folder / "log.jsonl", folder / "loss.png")
+            bar.update()
+            standing = (
+                f"{one}:{state.level}/{state.accuracy:.2f}"
+                for one, state in training.curriculum.tasks.items()
+            )
+            bar.set_postfix_str(" ".join(standing), refresh=False)
+            if time.monotonic() - saved > every:
+                saved = time.monotonic()
+                training.save(folder / "state.pt")
+                plot(folder / "log.jsonl", folder / "loss.png")
     bar.close()
     log.close()
     training.save(folder / "state.pt")
@@ -99,18 +133,25 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=RATE, help="learning rate")
     parser.add_argument("--anneal", action="store_true", help="lower the learning rate on the way to the end")
     parser.add_argument("--save-every", type=float, default=120, help="seconds between two saved states")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument(
+        "--start",
+        choices=("shipped", "nothing"),
+        default="nothing",
+        help="what to begin with where the folder has no state: the weights of the checkpoint, or none",
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
         "--release", action=argparse.BooleanOptionalAction, default=True, help="measure and export"
     )
-    parser.add_argument("--count", type=int, default=500, help="held-out drawings a task to measure on")
+    parser.add_argument("--count", type=int, default=500, help="held-out drawings a set to measure on")
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(1)
     given.folder.mkdir(parents=True, exist_ok=True)
     training = Training(torch.device(given.device))
     if (given.folder / "state.pt").exists():
         training.load(given.folder / "state.pt")
+    elif given.start == "shipped":
+        training.warm(checkpoint.FOLDER)
     until = time.time() + 60 * given.minutes
     ended = run(
         training,
@@ -122,9 +163,11 @@ def main() -> None:
         highest=given.rate,
     )
     if ended and given.release:
-        hardware = torch.cuda.get_device_name() if given.device == "cuda" else f"{given.threads} CPU core"
-        for one in release(training, given.folder, checkpoint.FOLDER, count=given.count, hardware=hardware):
-            print(one)
+        hardware = torch.cuda.get_device_name() if given.device == "cuda" else f"{LANES} CPU cores"
+        release(training, given.folder, checkpoint.FOLDER, hardware=hardware)
+        measured = measure(in_process(checkpoint.FOLDER), SETS, given.count, through="transformers")
+        show(measured)
+        figures.update(checkpoint.FOLDER, measured)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """What each patch of a drawing shows: a second lesson that teaches the vision tower to read before the text can.
 
-Of each 16 x 16 px patch: the character over its centre, that character's place in its line, its line, and the centre
-and the colour of the clickable element it lies in. The heads that learn this are thrown away at export.
+Of each 16 x 16 px patch: the character over its centre, that character's place in its line, its line; the centre and
+the colour of the clickable element it lies in; how far the patch's centre is from the character's left edge and from
+the top of its line: a page shares these two, and who knows them knows which pieces of strokes belong together; the
+element's kind, and its number among the buttons.
+The heads that learn this are thrown away at export.
 """
 
 from __future__ import annotations
@@ -11,18 +14,29 @@ from numpy.typing import NDArray
 
 from .config import MERGE, PATCH
 from .drawing import colours
-from .drawing.scene import Element, Scene
+from .drawing.scene import Box, Scene
 from .patches import order
+from .tokenizer import STEP
 
-CLASSES = (98, 26, 8, 101, 101, 1 + len(colours.FILLS))
-"""How many classes each of the six questions has; class 0 says "nothing here"."""
+KINDS = ("button", "field", "menu", "checkbox")
+
+CLASSES = (98, 26, 8, 52, 52, 1 + len(colours.FILLS), 33, 41, 1 + len(KINDS), 8)
+"""How many classes each of the ten questions has; class 0 says "nothing here"."""
+
+EDGE = PATCH * MERGE
+"""Side of an image token, px."""
 
 LINE_ENDS, TEXT_ENDS = 96, 97
 """What the cell after a line's last character shows: without it, nothing on a page says where to stop reading."""
 
 
+def step_of(value: int, side: int) -> int:
+    """The step in which `value` (px) of a picture's `side` (px) lies, from 0 to 49."""
+    return min(1000 // STEP - 1, round(value / side * 1000 / STEP))
+
+
 def of_patches(scene: Scene) -> NDArray[np.int64]:
-    """(6, patches): character, column, line, x and y of the element's centre, its colour; in Qwen's patch order."""
+    """(10, patches): the answers to the ten questions, in Qwen's patch order."""
     columns, rows = scene.image.width // PATCH, scene.image.height // PATCH
     grid = np.zeros((len(CLASSES), rows, columns), np.int64)
 
@@ -32,35 +46,48 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
 
     for glyph in scene.glyphs:
         x1, y1, x2, y2 = glyph.box
-        _mark(grid, (span(y1, y2), span(x1, x2)), min(95, ord(glyph.char) - 31), glyph.column, glyph.row)
+        cell = (span(y1, y2), span(x1, x2))
+        _mark(grid, cell, min(95, ord(glyph.char) - 31), glyph.column, glyph.row)
+        _align(grid, cell, x1, y1)
     for row, line in enumerate(scene.lines):
         x, y1, y2 = line.box[2], line.box[1], line.box[3]
         end = TEXT_ENDS if row + 1 == len(scene.lines) or scene.elements else LINE_ENDS
-        _mark(grid, (span(y1, y2), span(x, x + PATCH)), end, len(line.text), row)
+        cell = (span(y1, y2), span(x, x + PATCH))
+        _mark(grid, cell, end, len(line.text), row)
+        _align(grid, cell, x, y1)
+    buttons = 0
     for element in scene.elements:
-        x1, y1, x2, y2 = element.box
-        cell = (span(y1, y2), span(x1, x2))
-        x, y = element.centre
-        # In hundredths of the picture, as fine as the answers' coordinates are (see `lessons.click`).
-        grid[3][cell] = min(CLASSES[3] - 1, 1 + round(x / scene.image.width * 100))
-        grid[4][cell] = min(CLASSES[4] - 1, 1 + round(y / scene.image.height * 100))
-        grid[5][cell] = 1 + colours.FILLS.index(element.colour)
+        buttons += element.kind == "button"
+        x, y = (step_of(value, side) for value, side in zip(element.centre, scene.image.size, strict=True))
+        for x1, y1, x2, y2 in {element.box, element.label_box}:
+            cell = (span(y1, y2), span(x1, x2))
+            grid[3][cell], grid[4][cell] = 1 + x, 1 + y
+            grid[5][cell] = 1 + colours.FILLS.index(element.colour) if element.colour else 0
+            grid[8][cell] = 1 + KINDS.index(element.kind)
+            grid[9][cell] = min(CLASSES[9] - 1, buttons) if element.kind == "button" else 0
     return grid.reshape(len(CLASSES), -1)[:, order(rows, columns)]
 
 
-def of_target(scene: Scene, target: Element | None) -> NDArray[np.bool_]:
-    """(image tokens,): which tokens show `target`; none where there is no target."""
-    columns, rows = scene.image.width // PATCH // MERGE, scene.image.height // PATCH // MERGE
-    shown = np.zeros((rows, columns), np.bool_)
-    if target is not None:
-        edge = PATCH * MERGE
-        x1, y1, x2, y2 = target.box
-        # Of the label's tokens: the button without its padding.
-        shown[(y1 + 8) // edge : -(-(y2 - 8) // edge), (x1 + 12) // edge : -(-(x2 - 12) // edge)] = True
-    return shown.reshape(-1)
+def tokens_under(scene: Scene, box: Box) -> list[int]:
+    """The image tokens, counted from 0, whose patches' centres lie in `box` (px)."""
+    columns = scene.image.width // EDGE
+    x1, y1, x2, y2 = ((value + PATCH // 2 - 1) // PATCH for value in box)
+    rows = range(y1 // MERGE, (max(y2, y1 + 1) - 1) // MERGE + 1)
+    across = range(x1 // MERGE, (max(x2, x1 + 1) - 1) // MERGE + 1)
+    last = (columns, scene.image.height // EDGE)
+    return [row * columns + column for row in rows for column in across if row < last[1] and column < last[0]]
 
 
 def _mark(grid: NDArray[np.int64], cell: tuple[slice, slice], char: int, column: int, row: int) -> None:
     """Write a character's class, its column and its row (counted from 0) into the patches of `cell`."""
     for number, value in enumerate((char, column + 1, row + 1)):
         grid[number][cell] = min(CLASSES[number] - 1, value)
+
+
+def _align(grid: NDArray[np.int64], cell: tuple[slice, slice], left: int, top: int) -> None:
+    """Write how far the centres of the patches of `cell` are from `left` and `top`, in px."""
+    rows, columns = grid.shape[1:]
+    across = np.arange(columns)[cell[1]] * PATCH + PATCH // 2 - left
+    down = np.arange(rows)[cell[0]] * PATCH + PATCH // 2 - top
+    grid[6][cell] = np.minimum(CLASSES[6] - 1, 1 + across)[None, :]
+    grid[7][cell] = np.minimum(CLASSES[7] - 1, 1 + down)[:, None]

@@ -1,156 +1,200 @@
-"""Windows and phone screens to point into, from one button to six, on a grid at first and anywhere later."""
+"""Windows and phone screens to point into, from one button to six controls, on a grid at first and anywhere later."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-from .drawing import Element, Scene, WindowStyle, colours, draw_window, fonts, words
-from .drawing.window import Button
+from .drawing import Control, Element, Scene, WindowStyle, colours, draw_window, fonts, words
+from .drawing.scene import Box, Kind
+from .drawing.window import extent
 
 Canvas = tuple[int, int]
+
+DESK: Canvas = (320, 192)
+TALL: Canvas = (352, 224)
+PHONE: Canvas = (224, 320)
+EVERY: tuple[fonts.Face, ...] = ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSans", "DejaVuSans-Bold")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WindowLevel:
-    """How hard a window is to find a button in."""
+    """How hard a window is to find something in."""
 
-    buttons: tuple[int, int]
-    """Least and most buttons."""
-    titled: bool = True
-    coloured: bool = True
+    controls: tuple[int, int]
+    """Least and most of them."""
     freedom: int = 0
     """How far in px a label may lie from its place on the grid, across and half as far down."""
-    longest: int = 7
-    """Characters a label."""
-    canvases: tuple[Canvas, ...] = ((320, 192),)
+    anywhere: bool = False
+    """Controls lie anywhere, if only they do not touch; otherwise on a grid."""
+    kinds: bool = False
+    """Not only buttons."""
+    canvases: tuple[Canvas, ...] = (DESK,)
     """Widths and heights in px; a batch has one of them. Higher than wide is a phone."""
     sizes: tuple[int, ...] = (26,)
     """Font sizes in px."""
     faces: tuple[fonts.Face, ...] = ("DejaVuSansMono",)
-    anywhere: bool = False
-    """Buttons lie anywhere, if only they do not touch."""
     missing: float = 0.0
-    """How often the wanted button is not there."""
+    """How often the wanted control is not there."""
+    steps: bool = False
+    """Tasks of more than one step: what was done before is told."""
 
-
-DESK: Canvas = (320, 192)
-TALL: Canvas = (320, 224)
-PHONE: Canvas = (192, 320)
-EVERY: tuple[fonts.Face, ...] = ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSans", "DejaVuSans-Bold")
 
 LEVELS = (
-    WindowLevel(buttons=(1, 1), titled=False, coloured=False),
-    WindowLevel(buttons=(2, 2)),
-    WindowLevel(buttons=(3, 4)),
-    WindowLevel(buttons=(2, 4), freedom=4),
-    WindowLevel(buttons=(2, 4), freedom=10),
-    WindowLevel(buttons=(2, 4), freedom=20, missing=0.1),
-    WindowLevel(buttons=(1, 5), anywhere=True, canvases=(DESK, TALL), missing=0.1),
-    WindowLevel(buttons=(1, 5), anywhere=True, canvases=(DESK, TALL, PHONE), missing=0.1),
-    WindowLevel(buttons=(1, 6), anywhere=True, canvases=(DESK, TALL, PHONE), sizes=(24, 26), missing=0.1),
+    WindowLevel(controls=(1, 1)),
+    WindowLevel(controls=(2, 2)),
+    WindowLevel(controls=(2, 4), freedom=8),
+    WindowLevel(controls=(1, 4), anywhere=True, canvases=(DESK, TALL)),
+    WindowLevel(controls=(1, 6), anywhere=True, canvases=(DESK, TALL), missing=0.1),
+    WindowLevel(controls=(1, 6), anywhere=True, canvases=(DESK, TALL, PHONE), missing=0.15),
     WindowLevel(
-        buttons=(1, 6),
+        controls=(1, 6), anywhere=True, kinds=True, canvases=(DESK, TALL, PHONE), missing=0.15, steps=True
+    ),
+    WindowLevel(
+        controls=(1, 6),
         anywhere=True,
+        kinds=True,
         canvases=(DESK, TALL, PHONE),
-        sizes=(20, 22, 24, 26),
+        missing=0.15,
+        steps=True,
+        sizes=(22, 24, 26),
         faces=EVERY,
-        missing=0.1,
     ),
 )
 """Each level goes a little beyond the one before it."""
 
 PLACES = ((32, 64), (192, 64), (32, 128), (192, 128))
-"""Where labels begin, in px: the corners of image tokens."""
+"""Where labels begin on the grid, in px: the corners of image tokens."""
+
+LONGEST = 7
+"""Characters a label."""
+
+TRIES = 40
+"""How often a place is looked for before a control is left out."""
 
 
-Placed = list[tuple[tuple[int, int], str]]
-"""Where labels begin, in px, and the labels; from top to bottom."""
+def _labels(rng: random.Random, count: int, longest: int) -> list[str]:
+    """`count` labels that all differ."""
+    found: list[str] = []
+    while len(found) < count:
+        label = words.label(rng, longest)
+        if label not in found:
+            found.append(label)
+    return found
 
 
-def _on_grid(rng: random.Random, level: WindowLevel, labels: list[str]) -> Placed:
-    """The labels in their places, moved by up to the level's freedom."""
-    across, down = level.freedom, min(level.freedom // 2, 16)
-    places = sorted(rng.sample(PLACES, len(labels)), key=lambda place: (place[1], place[0]))
+def _control(rng: random.Random, kind: Kind, label: str, at: tuple[int, int]) -> Control:
+    if kind == "button":
+        colour = rng.choice(colours.FILLS)
+        return Control(label=label, at=at, colour=colour, fill=colours.tint(rng, colour))
+    return Control(label=label, at=at, kind=kind, room=rng.randint(48, 110), ticked=rng.random() < 0.5)
+
+
+def _on_grid(rng: random.Random, level: WindowLevel) -> list[Control]:
+    """Buttons in their places, moved by up to the level's freedom."""
+    across, down = level.freedom, level.freedom // 2
+    places = rng.sample(PLACES, rng.randint(*level.controls))
+    labels = _labels(rng, len(places), LONGEST - (1 if level.freedom else 0))
     moved = [(x + rng.randint(-across, across), y + rng.randint(-down, down)) for x, y in places]
-    return list(zip(moved, labels, strict=True))
+    return [_control(rng, "button", label, at) for label, at in zip(labels, moved, strict=True)]
 
 
-def _anywhere(rng: random.Random, labels: list[str], canvas: Canvas, style: WindowStyle) -> Placed:
-    """The labels so that no two buttons touch; those that find no place in some tries are left out."""
-    font, height = fonts.font(style.face, style.size), fonts.line_height(style.face, style.size)
-    taken: list[tuple[int, int, int, int]] = []
-    placed: Placed = []
-    top = height + style.pad_y + 2
-    for label in labels:
-        width = round(font.getlength(label))
-        for _ in range(40):
-            x = rng.randint(style.pad_x, canvas[0] - width - style.pad_x)
-            y = rng.randint(top, canvas[1] - height - style.pad_y)
-            box = (
-                x - 2 * style.pad_x,
-                y - 2 * style.pad_y,
-                x + width + style.pad_x,
-                y + height + style.pad_y,
-            )
-            if all(box[0] > o[2] or o[0] > box[2] or box[1] > o[3] or o[1] > box[3] for o in taken):
+def _menu(rng: random.Random, style: WindowStyle) -> list[Control]:
+    """Two or three words in a bar below the title."""
+    controls: list[Control] = []
+    x = style.pad_x + rng.randint(0, 12)
+    for label in _labels(rng, rng.randint(2, 3), 5):
+        control = _control(rng, "menu", label, (x, style.bar_height))
+        if extent(control, style)[2] > style.width:
+            break
+        controls.append(control)
+        x += style.wide(label) + 2 * style.pad_x + rng.randint(0, 8)
+    return controls
+
+
+def _spots(rng: random.Random, size: tuple[int, int], top: int, style: WindowStyle) -> list[tuple[int, int]]:
+    """Where the corner of a control of `size` (px) is tried to be put: in rows of one height, or just anywhere."""
+    across, down = style.width - size[0], style.height - size[1]
+    if across < 0 or down < top:
+        return []
+    return [(rng.randint(0, across), rng.randint(top, down)) for _ in range(TRIES)]
+
+
+def _anywhere(rng: random.Random, level: WindowLevel, style: WindowStyle) -> list[Control]:
+    """Controls so that no two touch; those that find no place in some tries are left out."""
+    count = rng.randint(*level.controls)
+    controls = _menu(rng, style)[:count] if level.kinds and count > 1 and rng.random() < 0.35 else []
+    top = style.bar_height + (style.line if controls else 0) + 2
+    taken: list[Box] = []
+    # Rows that start at one height each hold more controls than places at random do.
+    pitch = style.line + 2 * style.pad_y + rng.randint(2, 8) if rng.random() < 0.6 else 0
+    labels = [one for one in _labels(rng, count + 3, LONGEST) if one not in {c.label for c in controls}]
+    for label in labels[: count - len(controls)]:
+        kind: Kind = rng.choice(("button", "button", "field", "checkbox")) if level.kinds else "button"
+        control = _control(rng, kind, label, (0, 0))
+        x1, y1, x2, y2 = extent(control, style)
+        for x, y in _spots(rng, (x2 - x1, y2 - y1), top, style):
+            row = top + (y - top) // pitch * pitch if pitch else y
+            box = (x - 3, row - 2, x + x2 - x1 + 3, row + y2 - y1 + 2)
+            if all(box[0] >= o[2] or o[0] >= box[2] or box[1] >= o[3] or o[1] >= box[3] for o in taken):
                 taken.append(box)
-                placed.append(((x, y), label))
+                controls.append(_moved(control, (x - x1, row - y1)))
                 break
-    return sorted(placed, key=lambda one: (one[0][1], one[0][0]))
+    return controls
+
+
+def _moved(control: Control, at: tuple[int, int]) -> Control:
+    return Control(**{**vars(control), "at": at})
+
+
+def _style(rng: random.Random, level: WindowLevel, canvas: Canvas) -> WindowStyle:
+    free = 16 if level.anywhere else level.freedom
+    return WindowStyle(
+        width=canvas[0],
+        height=canvas[1],
+        title=rng.choice(words.TITLES) if rng.random() < 0.8 else "",
+        title_at=(16 + rng.randint(-free, free) // 2, rng.randint(0, 3) if level.anywhere else 0),
+        bar=rng.choice(("blue", "grey", "purple", "green")),
+        face=rng.choice(level.faces),
+        size=rng.choice(level.sizes),
+        body_rgb=colours.shade(rng, "white"),
+    )
 
 
 def draw(rng: random.Random, number: int, shared: random.Random) -> Scene:
     """A window of level `number` whose labels all differ; `shared` decides the size for all of a batch."""
     level = LEVELS[number]
-    canvas = shared.choice(level.canvases)
-    labels: list[str] = []
-    for _ in range(rng.randint(*level.buttons)):
-        label = words.label(rng, level.longest - (1 if level.freedom > 8 else 0))
-        if label not in labels:
-            labels.append(label)
-    style = _style(rng, level, canvas)
-    placed = _anywhere(rng, labels, canvas, style) if level.anywhere else _on_grid(rng, level, labels)
-    buttons = []
-    for at, label in placed:
-        colour = rng.choice(colours.FILLS) if level.coloured else "grey"
-        buttons.append(Button(label=label, at=at, colour=colour, fill=colours.shade(rng, colour)))
-    return draw_window(buttons, style)
-
-
-def _style(rng: random.Random, level: WindowLevel, canvas: Canvas) -> WindowStyle:
-    free = level.freedom or (16 if level.anywhere else 0)
-    title = rng.choice(words.TITLES) if level.titled and rng.random() < 0.8 else ""
-    return WindowStyle(
-        width=canvas[0],
-        height=canvas[1],
-        title=title,
-        title_at=(16 + rng.randint(-free, free) // 2, 0) if level.titled else (0, 0),
-        bar=rng.choice(("blue", "grey", "purple", "green", "black")) if level.coloured else "blue",
-        face=rng.choice(level.faces),
-        size=rng.choice(level.sizes),
-    )
+    style = _style(rng, level, shared.choice(level.canvases))
+    controls = _anywhere(rng, level, style) if level.anywhere else _on_grid(rng, level)
+    return draw_window(sorted(controls, key=lambda one: (one.at[1], one.at[0])), style)
 
 
 def absent(rng: random.Random, scene: Scene) -> str:
-    """A label that no button of `scene` has."""
+    """A label that nothing in `scene` has."""
+    shown = {line.text for line in scene.lines}
     while True:
         label = words.label(rng, 6)
-        if all(label != element.label for element in scene.elements):
+        if label not in shown:
             return label
 
 
 def question(
     rng: random.Random, number: int, shared: random.Random
 ) -> tuple[Scene, str, str, Element | None]:
-    """A window of level `number`, a closed question about it, the answer, and the button it is about."""
+    """A window of level `number`, a closed question about it, the answer, and the element to look at for it."""
     scene = draw(rng, number, shared)
-    element = rng.choice(scene.elements)
-    kind = rng.randrange(4)
-    if kind == 0:
-        return scene, "How many buttons are there?", str(len(scene.elements)), None
-    if kind <= 2:
-        return scene, f"What colour is the button {element.label}?", element.colour, element
-    if rng.random() < 0.5:
-        return scene, f"Is there a button {element.label}?", "Yes", element
-    return scene, f"Is there a button {absent(rng, scene)}?", "No", None
+    buttons = [element for element in scene.elements if element.kind == "button"]
+    boxes = [element for element in scene.elements if element.kind == "checkbox"]
+    asked = rng.choice(("count", "colour", "colour", "there", "there", "ticked", "ticked"))
+    if asked == "ticked" and boxes:
+        box = rng.choice(boxes)
+        return scene, f"Is the box {box.label} ticked?", "Yes" if box.ticked else "No", box
+    if asked == "colour" and buttons:
+        button = rng.choice(buttons)
+        return scene, f"What colour is the button {button.label}?", str(button.colour), button
+    if asked == "there" and buttons and rng.random() < 0.5:
+        button = rng.choice(buttons)
+        return scene, f"Is there a button {button.label}?", "Yes", button
+    if asked == "there":
+        return scene, f"Is there a button {absent(rng, scene)}?", "No", None
+    return scene, "How many buttons are there?", str(len(buttons)), buttons[-1] if buttons else None

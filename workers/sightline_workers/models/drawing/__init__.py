@@ -4,9 +4,10 @@ from . import colours, fonts, words
 from .demo import DemoImage, demo_images
 from .page import PageStyle, draw_page
 from .scene import Element, Glyph, Line, Scene
-from .window import WindowStyle, draw_window
+from .window import Control, WindowStyle, draw_window
 
 __all__ = [
+    "Control",
     "DemoImage",
     "Element",
     "Glyph",

@@ -8,7 +8,7 @@ from PIL.Image import Image
 
 from .page import PageStyle, draw_page
 from .scene import Box
-from .window import Button, WindowStyle, draw_window
+from .window import Control, WindowStyle, draw_window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ def demo_images() -> dict[str, DemoImage]:
     receipt = draw_page(["Coffee 3.20", "Bread 4.75", "Total 7.95"], PageStyle())
     window = draw_window(
         [
-            Button(label="Save", at=(32, 64), colour="green"),
-            Button(label="Close", at=(192, 64), colour="red"),
+            Control(label="Save", at=(32, 64), colour="green"),
+            Control(label="Close", at=(192, 64), colour="red"),
         ],
         WindowStyle(title="Editor", title_at=(16, 0)),
     )

@@ -28,6 +28,17 @@ def line_height(face: Face, size: int) -> int:
     return ascent + descent
 
 
+def width(face: Face, size: int, text: str) -> int:
+    """Width of `text` in px as `writing` puts it: the whole advances of its characters, without kerning."""
+    return sum(advance(face, size, char) for char in text)
+
+
+@lru_cache(maxsize=10_000)
+def advance(face: Face, size: int, char: str) -> int:
+    """From `char` to the next one, in whole px."""
+    return round(font(face, size).getlength(char))
+
+
 def pitch(face: Face, size: int) -> int:
     """The advance of a digit in px: of every character where the face is monospaced."""
     return round(font(face, size).getlength("0"))

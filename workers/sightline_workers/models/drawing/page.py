@@ -33,8 +33,8 @@ class PageStyle:
     paper_rgb: RGB | None = None
 
 
-def draw_page(lines: Sequence[str], style: PageStyle) -> Scene:
-    """Draw `lines` in `style`.
+def draw_page(lines: Sequence[str], style: PageStyle, lefts: Sequence[int] | None = None) -> Scene:
+    """Draw `lines` in `style`, each beginning at its own of `lefts` (px) if they are given.
 
     Raises ValueError for text that does not fit on the page: what is cut off could not be read.
     """
@@ -43,11 +43,11 @@ def draw_page(lines: Sequence[str], style: PageStyle) -> Scene:
     written: list[Line] = []
     glyphs: list[Glyph] = []
     for row, text in enumerate(lines):
-        at = (style.left, style.top + row * style.leading)
+        at = (style.left if lefts is None else lefts[row], style.top + row * style.leading)
         ink = style.ink_rgb or NAMES[style.ink]
         line, drawn = write_line(draw, at=at, text=text, row=row, face=style.face, size=style.size, ink=ink)
         if line.box[2] > style.width or line.box[3] > style.height:
             raise ValueError(f"{text!r} at {at} does not fit on {style.width} x {style.height} px")
         written.append(line)
         glyphs += drawn
-    return Scene(image=image, glyphs=tuple(glyphs), lines=tuple(written), ink=style.ink)
+    return Scene(image=image, glyphs=tuple(glyphs), lines=tuple(written), ink=style.ink, paper=style.paper)

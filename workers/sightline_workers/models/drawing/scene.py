@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from PIL.Image import Image
 
 Box = tuple[int, int, int, int]
 """x1, y1, x2, y2 in px; x2 and y2 lie just outside."""
+
+Kind = Literal["button", "field", "menu", "checkbox"]
+"""What an element is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +41,14 @@ class Element:
 
     label: str
     box: Box
-    colour: str
-    """The name of its fill, one of `colours.NAMES`."""
+    """Where a click works."""
+    label_box: Box
+    """Where its label is written: beside the box of a field, within the box of all others."""
+    kind: Kind = "button"
+    colour: str | None = None
+    """The name of a button's fill, one of `colours.FILLS`."""
+    ticked: bool = False
+    """Of a checkbox."""
 
     @property
     def centre(self) -> tuple[int, int]:
@@ -56,7 +66,9 @@ class Scene:
     lines: tuple[Line, ...]
     elements: tuple[Element, ...] = ()
     ink: str = "black"
-    """The name of the colour that the lines are written in."""
+    """The name of the colour that a page's lines are written in."""
+    paper: str = "white"
+    """The name of the colour of a page."""
 
     @property
     def text(self) -> str:

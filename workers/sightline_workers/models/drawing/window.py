@@ -1,4 +1,4 @@
-"""A window: a title bar and buttons with labels, as a desktop program shows them."""
+"""A window or a phone's screen: a title, a menu bar, and buttons, fields and checkboxes with labels."""
 
 from __future__ import annotations
 
@@ -8,20 +8,37 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from . import fonts
-from .colours import NAMES, RGB, ink_on
-from .scene import Box, Element, Glyph, Line, Scene
+from .colours import NAMES, RGB, TINTS
+from .scene import Box, Element, Glyph, Kind, Line, Scene
 from .writing import write_line
+
+OUTLINE = (90, 90, 90)
+BAR = (205, 205, 205)
+"""The menu bar."""
+
+TICK_BOX = 22
+"""Edge of a checkbox's square, px."""
+
+GAP = 8
+"""Between a label and its field or square, px."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Button:
-    """A button before it is drawn: where its label begins, and its fill."""
+class Control:
+    """Something with a label, before it is drawn."""
 
     label: str
     at: tuple[int, int]
-    """Top left corner of the label, px."""
+    """Top left corner of the label; of the square where it is a checkbox. px."""
+    kind: Kind = "button"
     colour: str = "grey"
+    """Of a button."""
     fill: RGB | None = None
+    """The very shade of a button."""
+    room: int = 80
+    """Width of a field's box, px."""
+    ticked: bool = False
+    """Of a checkbox."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,62 +53,108 @@ class WindowStyle:
     size: int = 26
     bar: str = "blue"
     body: str = "white"
+    body_rgb: RGB | None = None
+    """The very shade; the named colour itself where it is not given."""
     pad_x: int = 10
     pad_y: int = 6
 
+    @property
+    def line(self) -> int:
+        """Height of a line of text."""
+        return fonts.line_height(self.face, self.size)
 
-def draw_window(buttons: Sequence[Button], style: WindowStyle) -> Scene:
-    """Draw a window with `buttons`; its lines are the title and the labels, in that order."""
-    image = Image.new("RGB", (style.width, style.height), NAMES[style.body])
+    @property
+    def bar_height(self) -> int:
+        """Of the title bar."""
+        return self.title_at[1] + self.line
+
+    def wide(self, text: str) -> int:
+        """Width of `text`."""
+        return fonts.width(self.face, self.size, text)
+
+
+def extent(control: Control, style: WindowStyle) -> Box:
+    """The box around all of `control`, padding included."""
+    (x, y), width, height = control.at, style.wide(control.label), style.line
+    if control.kind == "field":
+        return (x, y - style.pad_y, x + width + GAP + control.room, y + height + style.pad_y)
+    if control.kind == "checkbox":
+        return (x, y, x + TICK_BOX + GAP + width, y + height)
+    pad = 0 if control.kind == "menu" else style.pad_y
+    return (x - style.pad_x, y - pad, x + width + style.pad_x, y + height + pad)
+
+
+def _draw_button(draw: ImageDraw.ImageDraw, control: Control, style: WindowStyle) -> Box:
+    box = _within(extent(control, style), style)
+    fill = control.fill or TINTS[control.colour]
+    draw.rounded_rectangle((box[0], box[1], box[2] - 1, box[3] - 1), radius=6, fill=fill, outline=OUTLINE)
+    return box
+
+
+def _draw_field(draw: ImageDraw.ImageDraw, control: Control, style: WindowStyle) -> Box:
+    x1, y1, x2, y2 = _within(extent(control, style), style)
+    x1 += style.wide(control.label) + GAP
+    draw.rectangle((x1, y1, x2 - 1, y2 - 1), fill=(255, 255, 255), outline=OUTLINE, width=2)
+    return x1, y1, x2, y2
+
+
+def _draw_checkbox(draw: ImageDraw.ImageDraw, control: Control, style: WindowStyle) -> Box:
+    x, y = control.at
+    top = y + (style.line - TICK_BOX) // 2
+    end_x, end_y = x + TICK_BOX - 1, top + TICK_BOX - 1
+    draw.rectangle((x, top, end_x, end_y), fill=(255, 255, 255), outline=OUTLINE, width=2)
+    if control.ticked:
+        draw.line((x + 5, top + 11, x + 9, end_y - 5), fill=NAMES["blue"], width=3)
+        draw.line((x + 9, end_y - 5, end_x - 4, top + 5), fill=NAMES["blue"], width=3)
+    return _within(extent(control, style), style)
+
+
+def _label_at(control: Control) -> tuple[int, int]:
+    x, y = control.at
+    return (x + TICK_BOX + GAP, y) if control.kind == "checkbox" else (x, y)
+
+
+def draw_window(controls: Sequence[Control], style: WindowStyle) -> Scene:
+    """Draw a window with `controls`; its lines are the title and the labels, in that order."""
+    image = Image.new("RGB", (style.width, style.height), style.body_rgb or NAMES[style.body])
     draw = ImageDraw.Draw(image)
-    height = fonts.line_height(style.face, style.size)
-    draw.rectangle((0, 0, style.width, style.title_at[1] + height - 1), fill=NAMES[style.bar])
+    draw.rectangle((0, 0, style.width, style.bar_height - 1), fill=TINTS[style.bar])
+    items = [control for control in controls if control.kind == "menu"]
+    if items:
+        draw.rectangle((0, items[0].at[1], style.width, items[0].at[1] + style.line - 1), fill=BAR)
     lines: list[Line] = []
     glyphs: list[Glyph] = []
+
+    def write(text: str, at: tuple[int, int]) -> None:
+        line, drawn = write_line(
+            draw, at=at, text=text, row=len(lines), face=style.face, size=style.size, ink=NAMES["black"]
+        )
+        lines.append(line)
+        glyphs.extend(drawn)
+
     if style.title:
-        line, drawn = write_line(
-            draw,
-            at=style.title_at,
-            text=style.title,
-            row=0,
-            face=style.face,
-            size=style.size,
-            ink=NAMES[ink_on(style.bar)],
-        )
-        lines.append(line)
-        glyphs += drawn
+        write(style.title, style.title_at)
+    painters = {"button": _draw_button, "field": _draw_field, "checkbox": _draw_checkbox}
     elements = []
-    for row, button in enumerate(buttons, start=len(lines)):
-        box = _button_box(button, style)
-        draw.rounded_rectangle(
-            (box[0], box[1], box[2] - 1, box[3] - 1),
-            radius=6,
-            fill=button.fill or NAMES[button.colour],
-            outline=(90, 90, 90),
+    for control in controls:
+        box = _within(extent(control, style), style)
+        if control.kind in painters:
+            box = painters[control.kind](draw, control, style)
+        write(control.label, _label_at(control))
+        elements.append(
+            Element(
+                label=control.label,
+                kind=control.kind,
+                box=box,
+                label_box=lines[-1].box,
+                colour=control.colour if control.kind == "button" else None,
+                ticked=control.ticked,
+            )
         )
-        line, drawn = write_line(
-            draw,
-            at=button.at,
-            text=button.label,
-            row=row,
-            face=style.face,
-            size=style.size,
-            ink=NAMES[ink_on(button.colour)],
-        )
-        lines.append(line)
-        glyphs += drawn
-        elements.append(Element(label=button.label, box=box, colour=button.colour))
     return Scene(image=image, glyphs=tuple(glyphs), lines=tuple(lines), elements=tuple(elements))
 
 
-def _button_box(button: Button, style: WindowStyle) -> Box:
-    """The label's cell with the padding around it, within the window."""
-    x, y = button.at
-    width = round(fonts.font(style.face, style.size).getlength(button.label))
-    height = fonts.line_height(style.face, style.size)
-    return (
-        max(0, x - style.pad_x),
-        max(0, y - style.pad_y),
-        min(style.width, x + width + style.pad_x),
-        min(style.height, y + height + style.pad_y),
-    )
+def _within(box: Box, style: WindowStyle) -> Box:
+    """`box`, cut off at the window's edges."""
+    x1, y1, x2, y2 = box
+    return max(0, x1), max(0, y1), min(style.width, x2), min(style.height, y2)

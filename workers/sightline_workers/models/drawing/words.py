@@ -8,6 +8,7 @@ import string
 DIGITS = string.digits
 UPPER = DIGITS + string.ascii_uppercase
 LETTERS = UPPER + string.ascii_lowercase
+PLAIN = LETTERS + ".:-"
 PRINTED = LETTERS + ".,:;-+/%#&()=*!?$@'\""
 
 LABELS = [
@@ -157,7 +158,7 @@ def phrase(rng: random.Random, longest: int) -> str:
 
 def line(rng: random.Random, charset: str, shortest: int, longest: int) -> str:
     """A line of `shortest` to `longest` characters of `charset`: codes, groups of codes, and phrases if it allows."""
-    if charset is PRINTED and longest >= 8 and rng.random() < 0.4:
+    if charset in (PLAIN, PRINTED) and longest >= 8 and rng.random() < 0.4:
         return phrase(rng, longest)
     text = code(rng, charset, rng.randint(shortest, longest))
     if len(text) >= 5 and rng.random() < 0.3:

@@ -25,7 +25,7 @@ def write_line(
     bottom = top + fonts.line_height(face, size)
     glyphs, x = [], left
     for column, char in enumerate(text):
-        advance = round(font.getlength(char))
+        advance = fonts.advance(face, size, char)
         if char != " ":
             # Anchored at the ascender, so that every character of a line shares one baseline.
             draw.text((x, top), char, font=font, fill=ink, anchor="la")
