@@ -48,6 +48,7 @@ def run(scale: Scale) -> Finding:
             stack.group(name, twin_options=("profile=batching", f"poison={poison}"))
         stack.workers_listen("gpu0", "gpu1")
         count = scale.count(JOBS)
+        asyncio.run(_arrive(stack, tasks[1:], None, 16))  # the first jobs of a worker take longer
         harmless = asyncio.run(_arrive(stack, tasks[1:], None, count))
         poisoned = asyncio.run(_arrive(stack, tasks[1:], tasks[0], count))
     return _finding(harmless, poisoned, count)
@@ -80,8 +81,12 @@ async def _arrive(stack: Stack, tasks: list[Task], poison: Task | None, count: i
         found.statuses[job] = row["status"]
         found.suspects += row["crashes"] > 0
         found.latencies_ms.setdefault(row["group"], []).append(row["ms"])
-    found.deaths = {group: n - before.get(group, 0) for group, n in _restarts(stack).items()}
-    return found
+    # The job's end is written before the supervisor has noticed the last death.
+    while True:
+        found.deaths = {group: n - before.get(group, 0) for group, n in _restarts(stack).items()}
+        if sum(found.deaths.values()) >= max(row["crashes"] for row in rows):
+            return found
+        await asyncio.sleep(0.1)
 
 
 async def _ended(stack: Stack, jobs: list[str]) -> list[dict[str, Any]]:
