@@ -48,6 +48,8 @@ def _blocking(job: Job) -> dict[str, Any] | None:
     """What keeps the job from being claimed though a seat were free; None: nothing does."""
     own_queue = queue_name(job.seats or job.kind, job.model)
     names = {job.queue, own_queue} if job.suspect else {job.queue}
+    if job.source is not None:
+        return _coalesced(job)
     paused = Queue.objects.filter(name__in=names, paused_at__isnull=False).first()
     if paused is not None:
         return _cause("queue_paused", f"The queue {paused.name} is paused.", since=moment(paused.paused_at))
@@ -77,6 +79,15 @@ def _blocking(job: Job) -> dict[str, Any] | None:
         return _cause("drained", f"Every group that serves {job.model} is drained.")
     states = ", ".join(sorted({str(group.state) for group in alive}))
     return _cause("engine_not_live", f"No engine of the model {job.model} takes jobs: {states}.")
+
+
+def _coalesced(job: Job) -> dict[str, Any]:
+    """It waits for the answer of another job, which may be one of another tenant that shares the cache."""
+    leader = Job.objects.filter(pk=job.source, tenant_id=job.tenant_id).only("id", "status").first()
+    if leader is None:
+        return _cause("coalesced", "The same request is being answered for somebody who shares the cache.")
+    detail = f"Coalesced with job {leader.public_id}, which asks for the same and is {leader.status}."
+    return _cause("coalesced", detail, job=leader.public_id)
 
 
 def _busy(job: Job, ahead: int, service: eta.Service) -> dict[str, Any]:

@@ -26,6 +26,32 @@ class NewJob(RootModel[Annotated[_REQUESTS[0] | _REQUESTS[1] | _REQUESTS[2], Fie
     """A job to be done, by kind."""
 
 
+class Replay(BaseModel):
+    """What the new job has otherwise; what is left out is as the old one had it."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"model": "default"}]}
+    )
+
+    model: Any = Field(default=None, description="Another model tag.")
+    input: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Fields of the input that replace the old ones, such as instruction.",
+    )
+    params: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Parameters that replace the old ones, pixels among them; null removes one.",
+    )
+    deadline_ms: Any = Field(default=None, description="A new deadline; the old one's is not taken over.")
+    max_attempts: Any = None
+    retention_s: Any = None
+    stream: Any = None
+    cache: Any = Field(default=None, description="Left out: refresh, so that it runs.")
+    webhook: Any = Field(default=None, description="The old one's is not taken over.")
+    tags: Any = None
+    metadata: Any = None
+
+
 class Shown(BaseModel):
     """Base of all answers."""
 
@@ -53,6 +79,7 @@ class AttemptError(Shown):
 
     code: str
     message: str
+    fingerprint: str | None = Field(description="The same for failures of one cause; lists filter by it.")
 
 
 class AttemptView(Shown):
@@ -98,6 +125,7 @@ class JobSummary(Shown):
     ended_at: datetime | None
     expires_at: datetime | None = Field(description="The deadline.")
     retention_s: int
+    replay_of: str | None = Field(description="The job that this one was made from by a replay.")
     links: dict[str, str]
 
 
@@ -133,9 +161,12 @@ class Blocking(BaseModel):
 
     cause: str = Field(
         description="queue_paused, backoff, probation, no_group, drained, engine_not_live, no_seats, jobs_ahead,"
-        " seats_busy, preparing, none, or the status of a job that does not wait."
+        " seats_busy, preparing, coalesced, none, or the status of a job that does not wait."
     )
     detail: str
+    job: str | None = Field(
+        default=None, description="The job whose answer it waits for, if it is one of yours."
+    )
     since: datetime | None = None
     until: datetime | None = None
 
