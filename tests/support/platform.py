@@ -80,6 +80,8 @@ class Platform:
             "SIGHTLINE_BACKOFF_S": "0.2",
             "SIGHTLINE_DRAIN_S": "5",
             "SIGHTLINE_RESTART_PAUSE_S": "2",
+            # What is tested is the way to the engine; a test of the cache switches it on.
+            "SIGHTLINE_CACHE": "false",
             "SIGHTLINE_ENGINE_DEATHS": "10000",
             "SIGHTLINE_CANARY_EVERY_S": "0.5",
             "SIGHTLINE_CANARY_TIMEOUT_S": "2",
