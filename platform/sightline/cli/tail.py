@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sightline.cli.job_ids import job_argument
+from sightline.cli.result_text import result_text
+
+_RESETS = {
+    "attempt_failed": "what stands above is void: the attempt failed",
+    "gap": "text was lost; from the beginning:",
+}
 
 if TYPE_CHECKING:
     from sightline.client import Client, Event, Job
@@ -36,7 +42,10 @@ def follow(client: "Client", job_id: str, *, after: int = 0, as_json: bool = Fal
             click.echo(json.dumps(line, ensure_ascii=False))
         else:
             terminal.show(event)
-    return client.job(job_id)
+    job = client.job(job_id)
+    if not as_json and not terminal.complete and job.output is not None:
+        click.echo(result_text(job))
+    return job
 
 
 class Terminal:
@@ -46,6 +55,8 @@ class Terminal:
         self._index: int | None = None
         """The call whose text the line is of: a page of ocr is one."""
         self._in_line = False
+        self.complete = False
+        """What was shown is all of the text: not where nobody read it while it was written, or some was lost."""
 
     def show(self, event: "Event") -> None:
         data = event.data
@@ -53,9 +64,8 @@ class Terminal:
             case "output.delta":
                 self._text(data)
             case "output.reset":
-                self._say(
-                    "what stands above is void: the attempt failed" if _failed(data) else "text was lost"
-                )
+                self._say(_RESETS.get(str(data.get("reason")), "what stands above is void"))
+                self.complete = False
                 self._whole(data)
             case "job.queued":
                 place = (data.get("queue") or {}).get("position")
@@ -91,6 +101,7 @@ class Terminal:
 
     def _write(self, text: str) -> None:
         if text:
+            self.complete = True
             click.echo(text, nl=False)
             self._in_line = not text.endswith("\n")
 
@@ -103,7 +114,3 @@ class Terminal:
         self._break()
         self._index = None
         click.secho(words, err=True, dim=True)
-
-
-def _failed(data: dict[str, Any]) -> bool:
-    return data.get("reason") == "attempt_failed"
