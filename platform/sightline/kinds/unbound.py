@@ -27,6 +27,22 @@ def _named(value: Any, uploads: Mapping[str, str]) -> Any:
     return {name: _named(item, uploads) for name, item in value.items()}
 
 
+def requested(value: Any, uploads: Mapping[str, str]) -> Any:
+    """A bound input as a request would have it; `uploads` has the id of each image by its digest.
+
+    Raises KeyError for an image that is not there any more.
+    """
+    if isinstance(value, list):
+        return [requested(item, uploads) for item in value]
+    if not isinstance(value, dict):
+        return value
+    media = value.get("media")
+    if not isinstance(media, dict) or "sha256" not in media:
+        return {name: requested(item, uploads) for name, item in value.items()}
+    named = {"upload_id": uploads[media["sha256"]]}
+    return {"type": "image_url", "image_url": named} if value.get("type") == "image" else named
+
+
 def pointer_to(value: Any, source: str, text: str, *, below: str = "/input") -> str:
     """Where a reference stands: the JSON pointer of the first `source` (`url`, …) that holds `text`; else `below`."""
     return next(_pointers(value, source, text, below), below)

@@ -8,7 +8,8 @@ from sightline.api.native.explanation import explain
 from sightline.api.native.jobs import refuse_erased
 from sightline.api.native.representation import accepted, full, path
 from sightline.api.native.view import NativeView, answer
-from sightline.errors import NotFound
+from sightline.api.parsers import json_body
+from sightline.errors import InvalidInput, NotFound
 from sightline.jobs.services.cancel import cancel
 from sightline.jobs.services.retry import retry
 from sightline.kinds.images import bound_media
@@ -37,8 +38,20 @@ class RetryView(NativeView):
     def post(self, request: Request, public_id: str) -> HttpResponse:
         job = self.job(public_id)
         refuse_erased(job)
+        _refuse_changes(request)
         job = retry(job=job, actor=self.principal.actor)
         return answer(accepted(job), status=202, headers={"Location": path(job), "Retry-After": "1"})
+
+
+def _refuse_changes(request: Request) -> None:
+    """A retry runs the job as it is. Dropped silently, a change would look as if it had been made."""
+    if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+        return
+    changes = json_body(request)
+    if changes not in ({}, None):
+        raise InvalidInput(
+            "A retry takes no changes; POST …/replay makes a new job with them.", code="unknown_field"
+        )
 
 
 class ExplainView(NativeView):

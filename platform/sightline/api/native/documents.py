@@ -55,12 +55,12 @@ def problems(*statuses: int) -> dict[Any, OpenApiResponse]:
     }
 
 
-def _query(name: str, description: str, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, str, OpenApiParameter.QUERY, description=description, **more)
+def _query(name: str, description: str, schema: Any = str, **more: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, OpenApiParameter.QUERY, description=description, **more)
 
 
-def _header(name: str, description: str, **more: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=description, **more)
+def _header(name: str, description: str, schema: Any = str) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, OpenApiParameter.HEADER, description=description)
 
 
 _ID = OpenApiParameter("public_id", str, OpenApiParameter.PATH, description="The job's id, job_01J….")
@@ -81,6 +81,21 @@ _FORM_JOB = {
         "prompt": {"type": "string"},
     },
 }
+_ONE_STATUS = "|".join(Status.values)
+_CROCKFORD = "[0-9A-HJKMNP-TV-Z]"
+JOB_ID = f"^job_[0-7]{_CROCKFORD}{{25}}$"
+# Without the leap seconds and the offsets beyond a day that RFC 3339 knows and calendars do not.
+MOMENT = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^(19[89]\d|20\d\d)-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$",
+}
+LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    OpenApiParameter.QUERY,
+    description="Most jobs of a page.",
+)
 _JOB_EXAMPLES = [
     OpenApiExample(
         "ocr",
@@ -116,29 +131,28 @@ _JOB_EXAMPLES = [
     ),
 ]
 
+_ACCEPTED = {
+    "oneOf": [{"$ref": "#/components/schemas/JobAccepted"}, {"$ref": "#/components/schemas/JobView"}]
+}
+_IDEMPOTENCY_KEY = _header(
+    "Idempotency-Key",
+    "Names the request: sent again, it gets the first answer. Kept for 24 hours.",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]*$"},
+)
+_PREFER = _header("Prefer", "`wait=N` holds the answer for up to N seconds until the job ends.")
+
 create = operation(
     operation_id="createJob",
     summary="Submit a job",
     tags=["jobs"],
     request={JSON: schemas.NewJob, _FORM: _FORM_JOB},
-    parameters=[
-        _header(
-            "Idempotency-Key", "Names the request: sent again, it gets the first answer. Kept for 24 hours."
-        ),
-        _header("Prefer", "`wait=N` holds the answer for up to N seconds until the job ends."),
-    ],
+    parameters=[_IDEMPOTENCY_KEY, _PREFER],
     examples=_JOB_EXAMPLES,
     responses={
-        (200, JSON): OpenApiResponse(schemas.JobView, description="It ended within Prefer: wait, or out of the cache."),
-        (202, JSON): OpenApiResponse(
-            {
-                "oneOf": [
-                    {"$ref": "#/components/schemas/JobAccepted"},
-                    {"$ref": "#/components/schemas/JobView"},
-                ]
-            },
-            description="Accepted and kept. Location names the job.",
+        (200, JSON): OpenApiResponse(
+            schemas.JobView, description="It ended within Prefer: wait, or out of the cache."
         ),
+        (202, JSON): OpenApiResponse(_ACCEPTED, description="Accepted and kept. Location names the job."),
         **problems(400, 408, 409, 413, 415, 422, 429),
     },
 )
@@ -148,13 +162,22 @@ listing = operation(
     tags=["jobs"],
     parameters=[
         _query("kind", "Only this kind.", enum=list(KINDS)),
-        _query("status", "Only these, between commas: " + ", ".join(Status.values) + "."),
+        _query(
+            "status",
+            "Only these, between commas.",
+            {"type": "string", "pattern": f"^({_ONE_STATUS})(,({_ONE_STATUS}))*$"},
+        ),
         _query("tag", "Only jobs with this tag."),
         _query("model", "Only this model tag."),
-        _query("created_after", "RFC 3339; later than."),
-        _query("created_before", "RFC 3339; earlier than."),
-        _query("cursor", "next_cursor of the page before."),
-        OpenApiParameter("limit", int, OpenApiParameter.QUERY, description="1 to 200, by default 50."),
+        _query(
+            "fingerprint",
+            "Only jobs of which an attempt failed for this cause; an attempt's error shows it.",
+            {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+        ),
+        _query("created_after", "Later than this time.", MOMENT),
+        _query("created_before", "Earlier than this time.", MOMENT),
+        _query("cursor", "next_cursor of the page before.", {"type": "string", "pattern": JOB_ID}),
+        LIMIT,
     ],
     responses={(200, JSON): schemas.JobList, **problems(422)},
 )
@@ -164,7 +187,11 @@ read = operation(
     tags=["jobs"],
     parameters=[
         _ID,
-        _query("wait", "Seconds, 300 at most: hold the answer until the job ends or they passed."),
+        _query(
+            "wait",
+            "Seconds, 300 at most: hold the answer until the job ends or they passed.",
+            {"type": "number", "minimum": 0, "maximum": 300},
+        ),
         _header("If-None-Match", "The ETag of an earlier answer: 304 when nothing changed."),
     ],
     responses={
@@ -195,10 +222,32 @@ cancel = operation(
 retry = operation(
     operation_id="retryJob",
     summary="Run an ended job once more",
+    description="As it is, with fresh tries. A replay takes changes.",
     tags=["jobs"],
     parameters=[_ID],
     request=None,
-    responses={(202, JSON): schemas.JobAccepted, **problems(404, 409, 410)},
+    responses={(202, JSON): schemas.JobAccepted, **problems(400, 404, 409, 410, 415, 422)},
+)
+replay = operation(
+    operation_id="replayJob",
+    summary="Make a new job from an old one",
+    description="The old one may stand anywhere in its life. What the body says replaces what the old one had: the"
+    " model, single fields of its input and its parameters. `replay_of` of the new job names the old one.",
+    tags=["jobs"],
+    parameters=[_ID, _IDEMPOTENCY_KEY, _PREFER],
+    request={JSON: schemas.Replay},
+    examples=[
+        OpenApiExample(
+            "another pixel budget",
+            {"params": {"pixels": {"max": 1048576}}, "input": {"instruction": "Close the window"}},
+            request_only=True,
+        )
+    ],
+    responses={
+        (200, JSON): OpenApiResponse(schemas.JobView, description="It ended within Prefer: wait."),
+        (202, JSON): OpenApiResponse(_ACCEPTED, description="Accepted and kept. Location names the job."),
+        **problems(400, 404, 408, 409, 410, 413, 415, 422, 429),
+    },
 )
 explain = operation(
     operation_id="explainJob",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -52,10 +54,11 @@ def accept(
     key: str | None,
     seats: str = "",
     route: str = ROUTE,
+    replay_of: UUID | None = None,
 ) -> Job | Replayed:
     """The accepted job, or the first answer under the same idempotency key.
 
-    `seats` is the kind whose seats the job takes, where that is not its own.
+    `seats` is the kind whose seats the job takes, where that is not its own; `replay_of` the job it is made from.
     """
     idempotency = _idempotency(key, body, files, route)
     if idempotency is not None and (first := replayed(tenant=principal.tenant, idempotency=idempotency)):
@@ -80,7 +83,7 @@ def accept(
             admit()
         submission = _submission(principal, request, model, inputs, params, files, body["input"], seats)
         found = submit(
-            submission=submission,
+            submission=replace(submission, replay_of=replay_of),
             idempotency=idempotency,
             render=first_answer,
             admit=admit if late else None,

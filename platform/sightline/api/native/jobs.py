@@ -40,18 +40,7 @@ class JobsView(NativeView):
         else:
             body = json_body(request)
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-        job = accept(principal=self.principal, body=body, files=files, key=key)
-        if isinstance(job, Replayed):
-            headers = {
-                "Idempotent-Replayed": "true",
-                "Location": job.response.get("links", {}).get("self", ""),
-            }
-            return answer(job.response, status=job.status, headers=headers)
-        if job.ended:  # out of the cache
-            return answer(first_answer(job), headers={"Location": path(job)})
-        response = answer(accepted(job), status=202, headers={"Location": path(job), "Retry-After": "1"})
-        seconds = waits.preferred(request)
-        return waits.hold(response, job_id=job.pk, seconds=seconds, path=path(job)) if seconds else response
+        return submitted(request, accept(principal=self.principal, body=body, files=files, key=key))
 
     @documents.listing
     def get(self, request: Request) -> HttpResponse:
@@ -77,6 +66,19 @@ class JobView(NativeView):
     def delete(self, request: Request, public_id: str) -> HttpResponse:
         erase(job=self.job(public_id), actor=self.principal.actor)
         return HttpResponse(status=204)
+
+
+def submitted(request: Request, job: Job | Replayed) -> HttpResponse:
+    """The answer to a submission: 202, 200 when it has ended, or the first answer under the same key."""
+    if isinstance(job, Replayed):
+        location = job.response.get("links", {}).get("self", "")
+        headers = {"Idempotent-Replayed": "true", "Location": location}
+        return answer(job.response, status=job.status, headers=headers)
+    if job.ended:  # out of the cache
+        return answer(first_answer(job), headers={"Location": path(job)})
+    response = answer(accepted(job), status=202, headers={"Location": path(job), "Retry-After": "1"})
+    seconds = waits.preferred(request)
+    return waits.hold(response, job_id=job.pk, seconds=seconds, path=path(job)) if seconds else response
 
 
 def refuse_erased(job: Job) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from sightline import ids
 from sightline.api.native.representation import summary
 from sightline.errors import FieldError, InvalidInput
-from sightline.jobs.models import Job, JobTag
+from sightline.jobs.models import Attempt, Job, JobTag
 from sightline.jobs.status import Status
 from sightline.kinds.registry import KINDS
 from sightline.tenants.models import Tenant
@@ -20,7 +20,17 @@ LIMIT, MOST = 50, 200
 
 _CLOCK_SLACK = timedelta(hours=2)
 """Ids carry the time of the web host's clock, `created_at` the database's: how far they may be apart."""
-_FILTERS = ("kind", "status", "tag", "model", "created_after", "created_before", "limit", "cursor")
+_FILTERS = (
+    "kind",
+    "status",
+    "tag",
+    "model",
+    "fingerprint",
+    "created_after",
+    "created_before",
+    "limit",
+    "cursor",
+)
 
 
 def page(*, tenant: Tenant, query: Mapping[str, str]) -> dict[str, Any]:
@@ -54,6 +64,9 @@ def _matching(tenant: Tenant, query: Mapping[str, str]) -> Q:
         wanted &= Q(model=model[:64])
     if (tag := query.get("tag")) is not None:
         wanted &= Q(pk__in=JobTag.objects.filter(tenant=tenant, tag=tag[:65]).values("job_id"))
+    if (fingerprint := query.get("fingerprint")) is not None:
+        failed = Attempt.objects.filter(fingerprint=_fingerprint(fingerprint), job__tenant=tenant)
+        wanted &= Q(pk__in=failed.values("job_id"))
     if (after := query.get("created_after")) is not None:
         moment = _moment("created_after", after)
         wanted &= Q(created_at__gt=moment, id__gte=_first_id(moment - _CLOCK_SLACK))
@@ -74,6 +87,12 @@ def read_limit(text: str | None) -> int:
     if not re.fullmatch(r"[1-9]\d{0,2}", text) or int(text) > MOST:
         raise refuse_query("limit", f"limit is a whole number from 1 to {MOST}.")
     return int(text)
+
+
+def _fingerprint(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{16}", text):
+        raise refuse_query("fingerprint", "fingerprint is 16 hex digits, as an attempt's error shows it.")
+    return text
 
 
 def _one_of(name: str, value: str, choices: list[str]) -> str:

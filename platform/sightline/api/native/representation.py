@@ -46,12 +46,14 @@ def summary(job: Job) -> dict[str, Any]:
         "ended_at": moment(job.ended_at),
         "expires_at": moment(job.deadline_at),
         "retention_s": job.retention_s,
+        "replay_of": ids.encode(ids.JOB, job.replay_of) if job.replay_of else None,
         "links": {
             "self": here,
             "events": f"{here}/events",
             "explain": f"{here}/explain",
             "cancel": f"{here}/cancel",
             "retry": f"{here}/retry",
+            "replay": f"{here}/replay",
         },
     }
 
@@ -92,7 +94,13 @@ def attempt_view(attempt: Attempt) -> dict[str, Any]:
         "started_at": moment(attempt.started_at),
         "ended_at": moment(attempt.ended_at),
         "timings_ms": attempt.timings,
-        "error": {"code": attempt.error_code, "message": attempt.message} if failed else None,
+        "error": {
+            "code": attempt.error_code,
+            "message": attempt.message,
+            "fingerprint": attempt.fingerprint or None,
+        }
+        if failed
+        else None,
     }
 
 

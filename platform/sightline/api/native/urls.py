@@ -9,6 +9,7 @@ from sightline.api.native.groups import GroupsView, GroupView
 from sightline.api.native.jobs import JobsView, JobView
 from sightline.api.native.keys import KeysView, KeyView, QuotasView, RotateKeyView
 from sightline.api.native.queues import QueueView
+from sightline.api.native.replay import ReplayView
 from sightline.api.native.uploads import UploadsView
 from sightline.api.native.webhooks import (
     DeliveriesView,
@@ -25,6 +26,7 @@ urlpatterns = [
     path("jobs/<str:public_id>", JobView.as_view(), name="job"),
     path("jobs/<str:public_id>/cancel", CancelView.as_view(), name="job-cancel"),
     path("jobs/<str:public_id>/retry", RetryView.as_view(), name="job-retry"),
+    path("jobs/<str:public_id>/replay", ReplayView.as_view(), name="job-replay"),
     path("jobs/<str:public_id>/explain", ExplainView.as_view(), name="job-explain"),
     path("jobs/<str:public_id>/events", EventsView.as_view(), name="job-events"),
     path("jobs/<str:public_id>/media/<int:index>", JobMediaView.as_view(), name="job-media"),
