@@ -45,6 +45,8 @@ WEIGHTS = {
 PAUSE_S = (0.3, 1.2)
 LEASE_S = 3.0
 BASE_JOB = 10_000_000
+REPEATED, SHARE_REPEATED = 30, 0.15
+"""So many requests are sent again and again, so that the cache and jobs that wait for others are there too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,10 +166,13 @@ def run_platform(minutes: float, seed: int, postgres: PostgreSQLServer | None) -
     """Whether nothing was lost or doubled."""
     totals = Totals()
     options = ("profile=batching", "speed=2")
-    with Platform(postgres=postgres, groups=2, twin_options=options, lease_s=LEASE_S) as platform:
+    cached = {"SIGHTLINE_CACHE": "true"}
+    with Platform(postgres=postgres, groups=2, twin_options=options, lease_s=LEASE_S, env=cached) as platform:
         clients = [platform.client(tenant) for tenant in TENANTS for _ in range(2)]
 
         def make(chance: random.Random, number: int) -> dict[str, object]:
+            if chance.random() < SHARE_REPEATED:
+                number = -1 - chance.randrange(REPEATED)
             return body(chance.choice(KINDS), BASE_JOB + number, max_attempts=10)
 
         with Crowd(clients, make=make, seed=seed, pause_s=0.25, cancels=0.05) as crowd:
@@ -197,6 +202,7 @@ def report(platform: Platform, totals: Totals, found: list[str]) -> None:
     print(f"  kills     {kills}  ({', '.join(f'{what} {n}' for what, n in totals.kills.most_common())})")
     print(f"  accepted  {len(accepted)}")
     print(f"  ended     {', '.join(f'{status} {n}' for status, n in ended.most_common())}")
+    print(f"  by        {', '.join(f'{source} {n}' for source, n in _sources(platform))}")
     print(f"  lost      {sum(line.startswith('I1') for line in found)}")
     print(f"  double    {sum(line.startswith('I2') for line in found)}")
     if recovered:
@@ -206,6 +212,14 @@ def report(platform: Platform, totals: Totals, found: list[str]) -> None:
         )
     for line in found[:20]:
         print(f"  VIOLATION {line}")
+
+
+def _sources(platform: Platform) -> list[tuple[str, int]]:
+    """Where answers came from: engine, cache, coalesced."""
+    rows = platform.rows(
+        "SELECT served_from, COUNT(*) AS n FROM jobs_job GROUP BY served_from ORDER BY n DESC"
+    )
+    return [(row["served_from"] or "nobody", row["n"]) for row in rows]
 
 
 def _recoveries(platform: Platform, totals: Totals) -> Iterator[float]:

@@ -38,12 +38,13 @@ def _gif_frames() -> bytes:
 
 
 def _tiff_bomb() -> bytes:
-    small = _saved(Image.new("1", (64, 64)), "TIFF", compression="group4")
-    # Its width and height (tags 256 and 257) become 60,000 each.
-    for tag in (256, 257):
-        at = small.index(struct.pack("<HH", tag, 4), struct.unpack("<I", small[4:8])[0])
-        small = small[: at + 8] + struct.pack("<I", 60_000) + small[at + 12 :]
-    return small
+    data = bytearray(_saved(Image.new("1", (64, 64)), "TIFF", compression="group4"))
+    (first,) = struct.unpack_from("<I", data, 4)
+    for number in range(struct.unpack_from("<H", data, first)[0]):
+        at = first + 2 + 12 * number
+        if struct.unpack_from("<H", data, at)[0] in (256, 257):  # width and height
+            struct.pack_into("<HII", data, at + 2, 4, 1, 60_000)
+    return bytes(data)
 
 
 BROKEN: dict[str, Callable[[], bytes]] = {
