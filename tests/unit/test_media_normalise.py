@@ -183,18 +183,6 @@ def test_the_pixel_digest_in_stripes_is_the_digest_of_the_whole(monkeypatch: pyt
     assert hashes.pixel_sha256(image) == whole
 
 
-def test_pictures_that_look_alike_have_close_perceptual_hashes() -> None:
-    noise = Image.fromarray(np.random.default_rng(7).integers(0, 255, (12, 16, 3), dtype=np.uint8))
-    picture = noise.resize((640, 480), Image.Resampling.BICUBIC)
-    again = Image.open(io.BytesIO(save(picture.resize((320, 240)), "JPEG", quality=70)))
-    near = hashes.perceptual(picture).distance(hashes.perceptual(again))
-    far = hashes.perceptual(picture).distance(
-        hashes.perceptual(picture.transpose(Image.Transpose.ROTATE_180))
-    )
-    assert max(near) <= 6 < min(far)
-    assert 0 <= hashes.perceptual(picture).phash < 2**64
-
-
 def test_the_gate_lets_large_decodes_in_one_after_the_other() -> None:
     gate = PixelGate(max_pixels=100)
     inside, entered = threading.Event(), threading.Event()

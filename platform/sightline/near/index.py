@@ -28,16 +28,25 @@ def add(*, job: Job, prompt_key: str, media: Sequence[UUID], regions: Sequence[i
 
 
 def candidates(*, prompt_key: str, regions: Sequence[int], most: int) -> list[int]:
-    """Ids of entries that share parts with such a picture under this prompt, those that share most first."""
+    """Ids of entries that share parts with such a picture under this prompt, the likeliest first.
+
+    First those that share what few have, then those that share most of what many have; the newest of equals.
+    """
     band = Band._meta.db_table
-    newest = f'SELECT entry_id FROM "{band}" WHERE bucket = %s ORDER BY entry_id DESC LIMIT {NEWEST}'  # noqa: S608
+    newest = f'SELECT bucket, entry_id FROM "{band}" WHERE bucket = %s ORDER BY entry_id DESC LIMIT {NEWEST}'  # noqa: S608
     buckets = sorted(set(_buckets(prompt_key, regions)))
     with connection.cursor() as cursor:
         # One statement: SQLite wants each limited part in a subquery of its own, PostgreSQL a name for it.
-        parts = " UNION ALL ".join(f"SELECT entry_id FROM ({newest}) AS b{i}" for i in range(len(buckets)))  # noqa: S608
+        parts = " UNION ALL ".join(f"SELECT * FROM ({newest}) AS b{i}" for i in range(len(buckets)))  # noqa: S608
         cursor.execute(parts, buckets)
-        shared = Counter(int(row[0]) for row in cursor.fetchall())
-    return sorted(shared, key=lambda entry: (-shared[entry], -entry))[:most]
+        rows = cursor.fetchall()
+    sizes = Counter(bucket for bucket, _ in rows)
+    rare = Counter(entry for bucket, entry in rows if sizes[bucket] < NEWEST)
+    common = Counter(entry for bucket, entry in rows if sizes[bucket] == NEWEST)
+    ranked = sorted(
+        rare.keys() | common.keys(), key=lambda entry: (rare[entry], common[entry], entry), reverse=True
+    )
+    return ranked[:most]
 
 
 def _buckets(prompt_key: str, regions: Sequence[int]) -> list[int]:

@@ -14,6 +14,7 @@ from sightline.jobs.models import Attempt, IdempotencyKey, Job, JobEvent, JobMed
 from sightline.jobs.services.events import record
 from sightline.jobs.status import TERMINAL
 from sightline.media import unused
+from sightline.near.models import Entry
 from sightline.redis_client import RedisAway, call
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def erase(*, job: Job, actor: str) -> None:
         images = list(JobMedia.objects.filter(job_id=job.pk).values_list("media_id", flat=True))
         JobMedia.objects.filter(job_id=job.pk).delete()
         JobTag.objects.filter(job_id=job.pk).delete()
+        Entry.objects.filter(job_id=job.pk).delete()
         JobEvent.objects.filter(job_id=job.pk).delete()
         Attempt.objects.filter(job_id=job.pk).update(message="", frames=None)
         IdempotencyKey.objects.filter(job_id=job.pk).update(response={"id": job.public_id, "object": "job"})
