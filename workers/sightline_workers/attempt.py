@@ -17,6 +17,7 @@ from sightline.jobs import wakeups
 from sightline.jobs.claims import Claim, Claimant, Failure, Result
 from sightline.jobs.services.fail import fail
 from sightline.jobs.services.finish import finish
+from sightline.jobs.services.inherit import inherited
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.kinds import registry
 from sightline.kinds.contract import Call, Image, Outcome, Reply, UnusableOutput
@@ -39,6 +40,10 @@ from sightline_workers.priority import priority
 
 log = logging.getLogger(__name__)
 
+UNREAD_TOKENS = 16
+"""Tokens that come together while nobody reads: each delta costs vLLM's server, this process and the kernel about
+a tenth of a millisecond, together more than all else that a short answer needs. Who begins to read later sees text
+in such steps; more than that, and a repetition would be noticed late."""
 _PACKAGES = ("sightline", "sightline_workers")
 
 
@@ -165,7 +170,10 @@ class Runner:
             progress.phase = "engine"
             number += 1
             remaining = limit_s - (time.monotonic() - progress.began)
-            request = self._request(claim, call, max(0.001, remaining), number)
+            request = replace(
+                self._request(claim, call, max(0.001, remaining), number),
+                tokens_a_delta=1 if text.wanted else UNREAD_TOKENS,
+            )
             send = partial(self._send, estimate(call, images), abort, text.call(call.label))
             completion = self._show(request, pictures, send)
             progress.add(completion)
@@ -256,14 +264,27 @@ class Runner:
 
 
 def _write(claim: Claim, ending: Result | Failure) -> Status | None:
-    if isinstance(ending, Failure):
-        status = fail(claim=claim, failure=ending)
-    else:
-        written = finish(claim=claim, result=ending)
-        status = (Status.SUCCEEDED if ending.complete else Status.INCOMPLETE) if written else None
+    status = _end(claim, ending)
+    if status is None and (heir := inherited(claim)) is not None:
+        status = _end(heir, _for_heir(heir, ending))
     if status is None:
         lifecycle.fenced_off(claim)
     return status
+
+
+def _end(claim: Claim, ending: Result | Failure) -> Status | None:
+    if isinstance(ending, Failure):
+        return fail(claim=claim, failure=ending)
+    written = finish(claim=claim, result=ending)
+    return (Status.SUCCEEDED if ending.complete else Status.INCOMPLETE) if written else None
+
+
+def _for_heir(heir: Claim, ending: Result | Failure) -> Result | Failure:
+    """The same, unless it was the deadline of the job before that stopped the attempt: that is no failure of this."""
+    own = heir.deadline_in_s is not None and heir.deadline_in_s <= 0
+    if isinstance(ending, Failure) and ending.outcome is AttemptOutcome.EXPIRED and not own:
+        return replace(ending, outcome=AttemptOutcome.RELEASED, code="attempt_released", retry_after_s=0.0)
+    return ending
 
 
 def _salt(claim: Claim) -> str:

@@ -21,6 +21,7 @@ from django.db import Error, connection
 from sightline import ids
 from sightline.events.notify import ABORTS
 from sightline.jobs.claims import Claim
+from sightline.jobs.services.inherit import inherited
 from sightline.jobs.services.renew import held, renew
 from sightline_workers.engines.contract import Abort
 
@@ -33,11 +34,20 @@ _GRACE_S = 5.0
 
 class _Attempt:
     def __init__(self, claim: Claim, abort: Abort, limit_s: float, reason_at_limit: str) -> None:
+        self.key = (claim.job_id, claim.fence)
         self.claim = claim
         self.abort = abort
         self.ends_at = time.monotonic() + limit_s
         self.reason_at_limit = reason_at_limit
         self.renewed_at = time.monotonic()
+
+    def go_on_for(self, heir: Claim, now: float) -> None:
+        """The job was cancelled and another one wants its answer: the other one's deadline counts from here on."""
+        self.claim = heir
+        if self.reason_at_limit == DEADLINE:
+            self.ends_at, self.reason_at_limit = now + settings.ATTEMPT_TIMEOUT_S, TIMEOUT
+        if heir.deadline_in_s is not None and now + heir.deadline_in_s < self.ends_at:
+            self.ends_at, self.reason_at_limit = now + heir.deadline_in_s, DEADLINE
 
 
 class Leases:
@@ -128,11 +138,15 @@ class Leases:
                 if renewing:
                     attempt.renewed_at = now
             elif self._holds(attempt):  # not one that finished between the query and now
-                attempt.abort.set(CANCELLED)
+                heir = inherited(attempt.claim)
+                if heir is not None:
+                    attempt.go_on_for(heir, now)
+                else:
+                    attempt.abort.set(CANCELLED)
 
     def _holds(self, attempt: _Attempt) -> bool:
         with self._lock:
-            return self._attempts.get((attempt.claim.job_id, attempt.claim.fence)) is attempt
+            return self._attempts.get(attempt.key) is attempt
 
     def _listen(self) -> None:
         while True:
