@@ -20,9 +20,9 @@ def seconds(value: float | None) -> str:
 
 
 @register.filter
-def percent(value: float | None) -> str:
-    """A share of 1 as a percentage; a dash for None."""
-    if value is None:
+def percent(value: float | str | None) -> str:
+    """A share of 1 as a percentage; a dash for None and for what a template does not find."""
+    if value is None or isinstance(value, str):
         return "–"
     return f"{value * 100:.0f} %" if value == 0 or value >= 0.1 else f"{value * 100:.1f} %"
 
