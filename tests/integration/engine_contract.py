@@ -127,6 +127,16 @@ class EngineContract:
         completion = self.ask(engine, user("Say something."), deltas=deltas)
         assert "".join(deltas) == completion.text
 
+    def test_tokens_come_together_where_that_is_asked_for(self, engine: OpenAIEngine) -> None:
+        deltas: list[str] = []
+        # No end before max_tokens: an answer of a known number of tokens.
+        sampling = {"min_tokens": 24, "ignore_eos": True}
+        messages = user("Say something long, at least thirty words of it. " * 3)
+        completion = self.ask(engine, messages, deltas=deltas, sampling=sampling, tokens_a_delta=8)
+        assert "".join(deltas) == completion.text
+        assert completion.usage.output_tokens > 8
+        assert len(deltas) <= 1 + -(-(completion.usage.output_tokens - 1) // 8)
+
     def test_the_same_request_gets_the_same_answer(self, engine: OpenAIEngine) -> None:
         messages = user(image_part(png()), "Read all the text in the image.")
         assert self.ask(engine, messages).text == self.ask(engine, messages).text

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sightline_workers.engines.answer import Answer
-from sightline_workers.engines.contract import STOP_CHECK_DELTAS, EngineError, Failure
+from sightline_workers.engines.contract import STOP_CHECK_TOKENS, EngineError, Failure
 
 USAGE = {
     "choices": [],
@@ -29,7 +29,7 @@ def delta(finish: str | None = None, **content: Any) -> dict[str, Any]:
 
 def answer(heard: list[str] | None = None, **options: Any) -> Answer:
     sink = [] if heard is None else heard
-    return Answer(started=time.monotonic(), on_delta=sink.append, should_stop=options.get("should_stop"))
+    return Answer(started=time.monotonic(), on_delta=sink.append, **{"should_stop": None, **options})
 
 
 WHOLE = (
@@ -128,11 +128,27 @@ def test_a_repetition_ends_the_answer_early() -> None:
         return len(seen) == 2
 
     whole = answer(should_stop=should_stop)
-    for _ in range(3 * STOP_CHECK_DELTAS):
+    for _ in range(3 * STOP_CHECK_TOKENS):
         if not whole.done:
             whole.feed(event(delta(content="ab")))
     completion = whole.completion()
     assert whole.stopped_early
     assert completion.finish_reason == "repetition"
-    assert completion.usage.output_tokens == 2 * STOP_CHECK_DELTAS
-    assert [len(text) for text in seen] == [2 * STOP_CHECK_DELTAS, 4 * STOP_CHECK_DELTAS]
+    assert completion.usage.output_tokens == 2 * STOP_CHECK_TOKENS
+    assert [len(text) for text in seen] == [2 * STOP_CHECK_TOKENS, 4 * STOP_CHECK_TOKENS]
+
+
+def test_deltas_of_many_tokens_are_looked_at_as_often_as_their_tokens() -> None:
+    lengths: list[int] = []
+
+    def should_stop(text: str) -> bool:
+        lengths.append(len(text))
+        return len(lengths) == 2
+
+    whole = answer(should_stop=should_stop, tokens_a_delta=16)
+    for _ in range(9):
+        if not whole.done:
+            whole.feed(event(delta(content="x")))
+    assert lengths == [2, 4]
+    # The first delta is one token, the other three are sixteen each.
+    assert whole.completion().usage.output_tokens == 49

@@ -1,7 +1,8 @@
 """Sends the text of running attempts to whoever reads it, and touches Redis only for those.
 
-One thread per process: it asks which attempts are read, gathers what their engines' threads leave here, and writes
-for all of them in one round trip, each at most `PER_S` times a second. An engine's thread never waits for Redis.
+An attempt asks once whether it is read, before it begins. After that one thread per process asks every second for
+those that were not, gathers what the engine's threads leave here, and writes for all of them in one round trip, each
+at most `PER_S` times a second: an engine's thread never waits for Redis while text comes.
 """
 
 import json
@@ -49,6 +50,7 @@ class LiveText:
         self.channel = ended_channel(claim.job_id)
         self.wanted = False
         self.look_at = 0.0
+        """When the thread asks whether it is read."""
         self.write_at = 0.0
         self.ending = False
         self.ended = threading.Event()
@@ -139,17 +141,26 @@ class Live:
         self.changed = threading.Condition()
         self._texts: set[LiveText] = set()
         self._started = False
+        self._looks_at: float | None = None
+        """When the thread will look next by itself; None: when it is told to."""
 
     @contextmanager
     def following(self, claim: Claim) -> Iterator[LiveText]:
         """Readers see the attempt's text while the block runs, and are told when it is left."""
         text = LiveText(self, claim)
+        try:
+            _ask([text])
+        except RedisAway as error:
+            log.warning("event=live_text_unasked reason=%r", str(error))
+        text.look_at = time.monotonic() + LOOK_EVERY_S
         with self.changed:
             self._texts.add(text)
             if not self._started:
                 self._started = True
                 threading.Thread(target=self._run, name="live", daemon=True).start()
-            self.changed.notify()
+            # Waking it for every attempt would cost more than what it does for most of them: nothing.
+            if self._looks_at is None or self._looks_at > text.look_at:
+                self.changed.notify()
         try:
             yield text
         finally:
@@ -170,7 +181,10 @@ class Live:
 
     def _step(self) -> None:
         with self.changed:
-            self.changed.wait(self._pause())
+            pause_s = self._pause()
+            self._looks_at = None if pause_s is None else time.monotonic() + pause_s
+            self.changed.wait(pause_s)
+            self._looks_at = 0.0  # awake: whoever comes now is seen when it looks how long to wait
             now = time.monotonic()
             asked = [text for text in self._texts if not text.wanted and text.look_at <= now]
             for text in asked:

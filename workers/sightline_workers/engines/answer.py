@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import classify
-from .contract import STOP_CHECK_DELTAS, Completion, EngineError, Failure, Usage
+from .contract import STOP_CHECK_TOKENS, Completion, EngineError, Failure, Usage
 
 
 class Answer:
@@ -18,11 +18,14 @@ class Answer:
         started: float,
         on_delta: Callable[[str], None],
         should_stop: Callable[[str], bool] | None,
+        tokens_a_delta: int = 1,
     ) -> None:
         # time.monotonic() at which the request was sent.
         self._started = started
         self._on_delta = on_delta
         self._should_stop = should_stop
+        self._tokens_a_delta = tokens_a_delta
+        self._check_every = max(1, STOP_CHECK_TOKENS // tokens_a_delta)  # deltas
         self._rest = b""  # a line whose end has not come yet
         self._pieces: list[str] = []
         self._reasoning: list[str] = []
@@ -86,7 +89,7 @@ class Answer:
         elif (
             text
             and self._should_stop is not None
-            and len(self._pieces) % STOP_CHECK_DELTAS == 0
+            and len(self._pieces) % self._check_every == 0
             and self._should_stop("".join(self._pieces))
         ):
             self._finish = "repetition"
@@ -132,8 +135,8 @@ class Answer:
 
     def _final_usage(self) -> Usage:
         if self._usage is None:
-            if self.stopped_early:  # the engine never got to tell; a delta is a token
-                return Usage(input_tokens=0, output_tokens=len(self._pieces))
+            if self.stopped_early:  # the engine never got to tell; the first delta is a token by itself
+                return Usage(input_tokens=0, output_tokens=1 + (len(self._pieces) - 1) * self._tokens_a_delta)
             raise classify.unexpected("a stream without usage")
         details = self._usage.get("prompt_tokens_details") or {}
         images = (details.get("multimodal_tokens") or {}).get("image", 0)

@@ -138,6 +138,8 @@ class EngineRequest:
     response_format: Mapping[str, Any] | None = None
     # OpenAI tool definitions.
     tools: Sequence[Mapping[str, Any]] | None = None
+    # Tokens that the engine may put together into one delta after the first; each delta costs both ends.
+    tokens_a_delta: int = 1
     # Seconds the whole call may take, from connecting to the last token.
     timeout_s: float
     # Sent as X-Request-Id, so that the engine's log and ours name the same call.
@@ -203,7 +205,7 @@ class Engine(Protocol):
 
         `on_delta` gets every piece of text as it arrives, in this thread; what it raises ends the call
         and propagates. `should_stop`, when given, is asked now and then with the whole text so far (every
-        `STOP_CHECK_DELTAS` deltas); True ends the call with finish reason "repetition" and frees the seat.
+        `STOP_CHECK_TOKENS` tokens); True ends the call with finish reason "repetition" and frees the seat.
 
         Raises `EngineError` when there is no whole answer, `Aborted` when `abort` was set.
         """
@@ -229,5 +231,5 @@ class Engine(Protocol):
         ...
 
 
-# How many deltas may pass between two questions to `should_stop`: a loop costs at most this many tokens.
-STOP_CHECK_DELTAS = 32
+# How many tokens may pass between two questions to `should_stop`: a loop costs about as many.
+STOP_CHECK_TOKENS = 32

@@ -17,7 +17,9 @@ from .contract import Abort, Capacity, Completion, EngineRequest
 
 # Ahead of every deadline-shaped priority, and within the 64 bits that vLLM allows.
 CANARY_PRIORITY = -(2**62)
-_OWN_FIELDS = frozenset({"model", "messages", "stream", "stream_options", "priority", "cache_salt", "n"})
+_OWN_FIELDS = frozenset(
+    {"model", "messages", "stream", "stream_options", "priority", "cache_salt", "n", "stream_interval"}
+)
 
 
 class OpenAIEngine:
@@ -52,7 +54,12 @@ class OpenAIEngine:
         abort.check()
         body = json.dumps(_body(request), separators=(",", ":")).encode()
         started = time.monotonic()
-        answer = Answer(started=started, on_delta=on_delta, should_stop=should_stop)
+        answer = Answer(
+            started=started,
+            on_delta=on_delta,
+            should_stop=should_stop,
+            tokens_a_delta=request.tokens_a_delta,
+        )
         with Call(self._connections, request.timeout_s, abort) as call:
             response = call.send(
                 "POST", "/v1/chat/completions", body, {**self._headers, "X-Request-Id": request.request_id}
@@ -138,6 +145,8 @@ def _body(request: EngineRequest) -> dict[str, Any]:
         "priority": request.priority,
         **request.sampling,
     }
+    if request.tokens_a_delta > 1:
+        body["stream_interval"] = request.tokens_a_delta
     for name in ("cache_salt", "structured_outputs", "response_format", "tools"):
         value = getattr(request, name)
         if value is not None:

@@ -135,14 +135,20 @@ class _Exchange:
         events: list[bytes] = []
         if self._sent == 0:
             events.append(self._delta({"role": "assistant", "content": ""}))
-        for index in range(self._sent, out):
-            finish = self._finish if index == len(self._tokens) - 1 else None
+        while self._sent < out:
+            # The first token goes out at once, later ones so many together, as vLLM does it.
+            until = self._sent + (self._request.stream_interval if self._sent else 1)
+            if until > out and not done:
+                break
+            text, self._sent = "".join(self._tokens[self._sent : until]), min(until, out)
+            finish = self._finish if self._sent == len(self._tokens) else None
             if self._tool_call is not None:
                 call = {"index": 0, "id": f"call_{self._entry.number}", "type": "function"}
                 events.append(self._delta({"tool_calls": [{**call, "function": self._tool_call}]}, finish))
             else:
-                events.append(self._delta({"content": self._tokens[index]}, finish))
-        self._sent = out
+                events.append(self._delta({"content": text}, finish))
+        if not events:
+            return
         if done:
             if self._request.include_usage:
                 usage = json.dumps(self._usage(), separators=(",", ":")).encode()

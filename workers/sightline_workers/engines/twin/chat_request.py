@@ -34,6 +34,8 @@ class ChatRequest:
     # Tokens that may be generated.
     max_tokens: int
     stream: bool
+    # Tokens that go out together after the first.
+    stream_interval: int
     include_usage: bool
     priority: int
     # A schema, choice or format that binds the answer: ("json" | "choice" | "json_object", value).
@@ -91,6 +93,7 @@ def parse(body: bytes, options: TwinOptions, known: KnownImages) -> ChatRequest:
         image_tokens=image_tokens,
         max_tokens=_max_tokens(document, options, prompt_tokens),
         stream=document.get("stream") is True,
+        stream_interval=_number(document, "stream_interval", 1, 1, 2**31, whole=True),
         include_usage=(document.get("stream_options") or {}).get("include_usage") is True,
         priority=_number(document, "priority", 0, -(2**63), 2**63 - 1, whole=True),
         constraint=_constraint(document),
