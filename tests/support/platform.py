@@ -85,7 +85,6 @@ class Platform:
             "SIGHTLINE_ENGINE_DEATHS": "10000",
             "SIGHTLINE_CANARY_EVERY_S": "0.5",
             "SIGHTLINE_CANARY_TIMEOUT_S": "2",
-            "SIGHTLINE_CACHE": "false",  # these tests count runs
             **{f"SIGHTLINE_SEATS_{kind.upper()}": str(seats) for kind, seats in SEATS.items()},
             **(env or {}),
         }
