@@ -7,6 +7,8 @@ import socket
 import click
 import uvicorn
 
+from sightline.web.protocol import BoundedHead
+
 log = logging.getLogger("sightline.web")
 
 GRACE_S = 20
@@ -26,7 +28,7 @@ def serve(host: str, port: int) -> None:
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHead,
         ws="none",
         lifespan="on",
         interface="asgi3",
