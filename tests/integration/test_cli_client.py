@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,12 +14,16 @@ from pathlib import Path
 
 import pytest
 from support.bodies import picture
-from support.platform import TENANTS, Platform
+from support.platform import ROOT, TENANTS, Platform
 from support.waiting import until
 
 from sightline.client import AsyncClient, Client, Event
 
 COUNT = 40
+RECIPES = (ROOT / "platform" / "sightline" / "api" / "recipes.md").read_text()
+BLOCKS = re.findall(
+    r"^## ([^\n]+)\n(?:(?!^## ).)*?^```(python|bash)\n(.*?)^```", RECIPES, re.DOTALL | re.MULTILINE
+)
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +221,99 @@ def test_lists_are_read_page_by_page(platform: Platform, client: Client) -> None
     everything = [job.id for job in client.jobs(tag="page")]
     assert len(everything) == len(set(everything)) == 3
     assert [job.id for job in client.jobs(tag="page", limit=2)] == everything[:2]
+
+
+def requests(folder: Path, count: int) -> Path:
+    file = folder / "requests.jsonl"
+    body = {"model": "default", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 5}
+    line = {"method": "POST", "url": "/v1/chat/completions", "body": body}
+    file.write_text("".join(json.dumps({"custom_id": f"line-{n}", **line}) + "\n" for n in range(count)))
+    return file
+
+
+def test_a_batch_survives_a_kill_and_ctrl_c_and_is_made_once(platform: Platform, shell: Shell) -> None:
+    file = requests(shell.folder, COUNT)
+    with file.open("a") as more:
+        more.write(
+            '{"custom_id": "bad", "method": "POST", "url": "/v1/chat/completions", "body": {"x": 1}}\n'
+        )
+    words = ("batch", "run", str(file))
+    state = shell.folder / ".requests.results.jsonl.sightline.json"
+    platform.pause("ocr")
+
+    killed = shell.start(*words)
+    until(lambda: state.exists() and json.loads(state.read_text())["batch_id"], what="the batch is accepted")
+    killed.kill()
+    killed.communicate()
+    # As if it had been killed before the answer was written down.
+    remembered = json.loads(state.read_text())
+    batch, remembered["batch_id"] = remembered["batch_id"], ""
+    state.write_text(json.dumps(remembered))
+
+    stopped = shell.start(*words)
+    until(lambda: json.loads(state.read_text())["batch_id"] == batch, what="the batch is found again")
+    stopped.send_signal(signal.SIGINT)
+    _, err = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130, err
+
+    platform.resume("ocr")
+    shell.run(*words, code=1)  # for the bad line
+    results = [
+        json.loads(line) for line in (shell.folder / "requests.results.jsonl").read_text().splitlines()
+    ]
+    assert sorted(result["custom_id"] for result in results) == sorted(f"line-{n}" for n in range(COUNT))
+    errors = [json.loads(line) for line in (shell.folder / "requests.errors.jsonl").read_text().splitlines()]
+    assert [error["custom_id"] for error in errors] == ["bad"]
+    assert not state.exists()
+    assert [json.loads(line)["id"] for line in shell.run("batch", "list", "--json").splitlines()].count(
+        batch
+    ) == 1
+    assert f"{COUNT} completed and 1 failed" in shell.run("batch", "show", batch)
+    assert len(shell.run("batch", "results", batch).splitlines()) == COUNT
+
+
+def test_a_batch_is_cancelled_with_its_command_when_told_to(platform: Platform, shell: Shell) -> None:
+    file = requests(shell.folder, 3)
+    platform.pause("ocr")
+    run = shell.start("batch", "run", str(file), "--cancel-on-interrupt")
+    until(lambda: platform.active() == 3, what="the jobs are made")
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+    assert run.returncode == 130
+    until(lambda: platform.active() == 0, what="the jobs are cancelled")
+
+
+def test_a_job_is_replayed_with_other_parameters(shell: Shell, pictures: Path) -> None:
+    job = shell.run("submit", "ocr", str(pictures / "000.png"), "--no-wait").strip()
+    shell.run("wait", job)
+    new = json.loads(shell.run("replay", job, "--param", "max_tokens=7", "--json"))
+    assert new["id"] != job
+    shown = json.loads(shell.run("jobs", "show", new["id"], "--json"))
+    assert shown["params"]["max_tokens"] == 7
+
+
+def test_every_section_of_the_recipes_has_one() -> None:
+    assert [title for title, _, _ in BLOCKS] == re.findall(r"^## (.+)$", RECIPES, re.MULTILINE)
+    assert len(BLOCKS) == RECIPES.count("```") / 2
+
+
+@pytest.mark.parametrize(("title", "language", "code"), BLOCKS, ids=[title for title, _, _ in BLOCKS])
+def test_a_recipe_runs_as_it_stands(
+    platform: Platform, shell: Shell, tmp_path: Path, title: str, language: str, code: str
+) -> None:
+    data = tmp_path / ".sightline"
+    (data / "demo").mkdir(parents=True)
+    (data / "api-key").write_text(platform.keys[TENANTS[1]] + "\n")
+    (data / "demo" / "ocr.png").write_bytes(picture(5))
+    program = [sys.executable, "-c"] if language == "python" else ["bash", "-euo", "pipefail", "-c"]
+    ran = subprocess.run(
+        [*program, code.replace("http://127.0.0.1:8000", platform.url)],
+        cwd=tmp_path,
+        env={**shell.env, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip()

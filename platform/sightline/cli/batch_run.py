@@ -22,6 +22,10 @@ from sightline.client import Batch, Client, NotFound
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+_RUN = "sightline_run"
+"""Names the run in the batch's metadata."""
+_LOOK_BACK = 100
+"""Batches among which one is looked for that was made just before the command was stopped."""
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.5, 5.0
 """OpenAI's API tells nobody of a batch's progress: one asks."""
 
@@ -91,20 +95,26 @@ def _digest(file: Path) -> str:
 
 
 def _begun(client: Client, requests: Path, state: State, memory: Path) -> Batch:
-    """The batch, made unless it was. The key makes a lost answer harmless."""
+    """The batch, made unless it was."""
     if state.batch_id:
         click.echo(f"Going on with {state.batch_id}.", err=True)
         try:
             return client.batch(state.batch_id)
         except NotFound as gone:
             raise Failed(f"{state.batch_id} is no more; --again runs the file anew.") from gone
-    if not state.file_id:
+    endpoint = _endpoint(requests)
+    batch: Batch | None = None
+    if state.file_id:  # it was sent; was the batch made as well, and the answer lost?
+        made = (one for one in client.batches(limit=_LOOK_BACK) if one.metadata.get(_RUN) == state.key)
+        batch = next(made, None)
+    else:
         state.file_id = client.send_file(requests)
         state.save(memory)
-    batch = client.create_batch(
+    batch = batch or client.create_batch(
         state.file_id,
-        endpoint=_endpoint(requests),
+        endpoint=endpoint,
         completion_window=state.window,
+        metadata={_RUN: state.key},
         idempotency_key=state.key,
     )
     state.batch_id = batch.id

@@ -41,6 +41,10 @@ class Batch:
     document: Json
 
     @property
+    def metadata(self) -> Mapping[str, str]:
+        return dict(self.document.get("metadata") or {})
+
+    @property
     def ended(self) -> bool:
         return self.status in ENDED
 

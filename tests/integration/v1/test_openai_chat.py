@@ -2,17 +2,13 @@
 
 import asyncio
 import json
-import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
 from support.bodies import data_uri, picture
-from support.platform import ROOT, TENANTS, Platform
+from support.platform import TENANTS, Platform
 from support.site import answer, serving
 from support.waiting import until
 
@@ -256,25 +252,3 @@ def test_a_web_server_that_stops_says_so_in_the_stream(platform: Platform, clien
             list(chunks)
     platform.start_web()
     until(platform.web_answers, what="the web server is back")
-
-
-def test_the_recipes_run_as_they_stand(platform: Platform, tmp_path: Path) -> None:
-    data = tmp_path / ".sightline"
-    (data / "demo").mkdir(parents=True)
-    (data / "api-key").write_text(platform.keys[TENANTS[0]] + "\n")
-    (data / "demo" / "ocr.png").write_bytes(picture(5))
-    page = (ROOT / "platform" / "sightline" / "api" / "recipes.md").read_text()
-    blocks = re.findall(r"```(python|bash)\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 3
-    for language, code in blocks:
-        program = [sys.executable, "-c"] if language == "python" else ["bash", "-euo", "pipefail", "-c"]
-        ran = subprocess.run(
-            [*program, code.replace("http://127.0.0.1:8000", platform.url)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert ran.returncode == 0, ran.stderr
-        assert ran.stdout.strip()
