@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from support.platform import Platform
 from support.waiting import until
 
+from sightline.client import Client
 from sightline_dashboard.screenshots import CHROMIUM, FLAGS, Site, sign_in
 from sightline_dashboard.seeding import pictures
 
@@ -56,16 +55,14 @@ def page(platform: Platform) -> Iterator[Page]:
         browser.close()
 
 
-def submit(platform: Platform, body: dict[str, Any], count: int) -> None:
+def submit(platform: Platform, count: int, kind: str, given: dict[str, Any], **more: Any) -> None:
     """Many jobs of one tenant, eight requests at a time."""
     with (
-        httpx.Client(
-            base_url=platform.url, headers={"Authorization": f"Bearer {platform.keys['amber']}"}, timeout=60
-        ) as client,
+        Client(url=platform.url, key=platform.keys["amber"], patience_s=120) as client,
         ThreadPoolExecutor(8) as pool,
     ):
-        for answer in pool.map(lambda one: client.post("/api/v1/jobs", json=one), repeat(body, count)):
-            answer.raise_for_status()
+        for done in [pool.submit(client.submit, kind, given, **more) for _ in range(count)]:
+            done.result()
 
 
 def ended(platform: Platform, status: str, count: int) -> None:
@@ -83,22 +80,14 @@ def counted(platform: Platform, failures: int) -> None:
 
 
 def test_a_cause_is_found_repaired_rerun_and_comes_back(platform: Platform, page: Page) -> None:
-    window = pictures.window()
-    with httpx.Client(
-        base_url=platform.url, headers={"Authorization": f"Bearer {platform.keys['amber']}"}
-    ) as client:
-        upload = client.post(
-            "/api/v1/uploads", files={"file": (window.name, window.png, "image/png")}
-        ).json()["id"]
-    click = {"kind": "gui", "input": {"instruction": "Save the file", "images": [{"upload_id": upload}]}}
-    say = {"kind": "chat", "input": {"prompt": "hello"}, "max_attempts": 1}
+    click: dict[str, Any] = {"given": {"instruction": "Save the file"}, "images": [pictures.window().png]}
     twin = platform.twin("gpu0")
 
     twin.faults(bad_json=-1)
-    submit(platform, click, HALF)
+    submit(platform, HALF, "gui", **click)
     ended(platform, "failed", HALF)
     twin.faults(bad_json=0, busy=-1)
-    submit(platform, say, HALF)
+    submit(platform, HALF, "chat", {"prompt": "hello"}, max_attempts=1)
     ended(platform, "failed", 2 * HALF)
     counted(platform, 2 * HALF)
     twin.faults(busy=0)  # what was wrong is repaired
@@ -129,7 +118,7 @@ def test_a_cause_is_found_repaired_rerun_and_comes_back(platform: Platform, page
     expect(page.locator("#live tbody tr")).to_have_count(1)
 
     twin.faults(bad_json=-1)
-    submit(platform, click, 1)
+    submit(platform, 1, "gui", **click)
     counted(platform, 2 * HALF + 1)
     page.goto("/admin/triage/cause/")
     row = page.locator("#live tbody tr", has_text="output_unparseable")
