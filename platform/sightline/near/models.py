@@ -88,7 +88,7 @@ class Switch(models.Model):
 
     class Meta:
         verbose_name_plural = "switches"
-        constraints = [models.UniqueConstraint(fields=["kind", "model"], name="near_switch")]
+        constraints = [models.UniqueConstraint(fields=["kind", "model"], name="near_switch_kind_model")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.model}: {'off' if self.off_at else 'on'}"

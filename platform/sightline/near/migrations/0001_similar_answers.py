@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'switches',
-                'constraints': [models.UniqueConstraint(fields=('kind', 'model'), name='near_switch')],
+                'constraints': [models.UniqueConstraint(fields=('kind', 'model'), name='near_switch_kind_model')],
             },
         ),
         migrations.CreateModel(
