@@ -142,6 +142,17 @@ def test_submit_sends_the_key_and_one_idempotency_key_for_all_tries(client: Clie
     }
 
 
+def test_somebody_is_told_when_the_server_stays_busy(server: str, script: Script) -> None:
+    for _ in range(4):
+        script.will(503, {"code": "unavailable", "detail": "The database is away."}, Retry_After="0.05")
+    script.will(200, job("queued"))
+    told: list[str] = []
+    with Client(url=server, key="sl_test", on_trouble=told.append) as client:
+        client.job("job_1")
+    assert len(told) == 1
+    assert told[0].startswith("The database is away; asking again for up to ")
+
+
 def test_an_image_is_sent_once_however_often_it_is_submitted(
     client: Client, script: Script, tmp_path: Path
 ) -> None:

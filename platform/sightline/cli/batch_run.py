@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from sightline.cli.connection import connected, default_url
+from sightline.cli.connection import LONG_PATIENCE_S, connected, default_url
 from sightline.cli.exit_codes import USAGE, Failed, Interrupted
 from sightline.client import Batch, Client, NotFound
 
@@ -61,7 +61,7 @@ def run(
             file.unlink(missing_ok=True)  # of another run
         state = State(server=default_url(), sha256=_digest(requests), key=str(uuid.uuid4()), window=window)
         state.save(memory)
-    with connected() as client:
+    with connected(patience_s=LONG_PATIENCE_S) as client:
         try:
             batch = _begun(client, requests, state, memory)
             if no_wait:

@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from sightline.cli.exit_codes import REFUSED, UNREACHABLE, Failed, Interrupted
 
 if TYPE_CHECKING:
     from sightline.client import Client
 
-PATIENCE_S = 120.0
-"""How long a server that restarts is waited for."""
+PATIENCE_S = 10.0
+"""How long a server that is busy or restarts is waited for by a command that only asks."""
+LONG_PATIENCE_S = 120.0
+"""By one that waits for jobs anyway."""
 
 
 def default_url() -> str:
@@ -46,8 +50,16 @@ def connected(*, patience_s: float = PATIENCE_S) -> Iterator["Client"]:
     """A client inside; what it cannot do ends the command as `told` says."""
     from sightline.client import Client
 
-    with told(), Client(url=default_url(), key=default_key(), patience_s=patience_s) as client:
+    with (
+        told(),
+        Client(url=default_url(), key=default_key(), patience_s=patience_s, on_trouble=say_trouble) as client,
+    ):
         yield client
+
+
+def say_trouble(sentence: str) -> None:
+    """Why nothing happens just now."""
+    click.echo(sentence, err=True)
 
 
 @contextmanager

@@ -133,11 +133,11 @@ def _run(
 
 
 def _one(kind: str, asked: Asked, *, envelope: dict[str, Any], manner: Any, follow: bool) -> None:
-    from sightline.cli.connection import connected
+    from sightline.cli.connection import LONG_PATIENCE_S, connected
     from sightline.cli.job_result import judge, show
     from sightline.cli.tail import follow as follow_text
 
-    with connected() as client:
+    with connected(patience_s=LONG_PATIENCE_S) as client:
         job = client.submit(kind, asked.input, images=list(asked.images), stream=follow or None, **envelope)
         if manner.no_wait:
             click.echo(json.dumps(job.document, ensure_ascii=False) if manner.as_json else job.id)

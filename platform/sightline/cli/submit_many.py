@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sightline.cli.connection import PATIENCE_S, default_key, default_url, told
+from sightline.cli.connection import LONG_PATIENCE_S, default_key, default_url, told
 from sightline.cli.exit_codes import TIME_IS_UP, Failed, Interrupted
 from sightline.cli.inputs import Asked
 from sightline.cli.job_result import show, shown
@@ -135,7 +135,9 @@ class Run:
         with _bar(self.tally, resumed=self.journal.resumed) as bar:
             async with (
                 asyncio.timeout(self.manner.timeout),
-                AsyncClient(url=url, key=key, patience_s=PATIENCE_S) as client,
+                AsyncClient(
+                    url=url, key=key, patience_s=LONG_PATIENCE_S, on_trouble=bar.console.print
+                ) as client,
             ):
                 steps = _Steps(self, client, bar)
                 await _together(

@@ -26,10 +26,10 @@ def tail(job_id: str, after: int, as_json: bool) -> None:
 
     It goes on where it was when the connection breaks or the server restarts. Ctrl-C leaves the job running.
     """
-    from sightline.cli.connection import connected
+    from sightline.cli.connection import LONG_PATIENCE_S, connected
     from sightline.cli.job_result import judge
 
-    with connected() as client:
+    with connected(patience_s=LONG_PATIENCE_S) as client:
         judge([follow(client, job_id, after=after, as_json=as_json)])
 
 

@@ -14,12 +14,12 @@ from sightline.cli.params import json_option, timeout_option
 @json_option
 def wait(job_ids: tuple[str, ...], timeout: float | None, as_json: bool) -> None:
     """Wait for jobs and show their results; Ctrl-C leaves them running."""
-    from sightline.cli.connection import connected
+    from sightline.cli.connection import LONG_PATIENCE_S, connected
     from sightline.cli.job_result import judge, show
 
     until = None if timeout is None else time.monotonic() + timeout
     jobs = []
-    with connected() as client:
+    with connected(patience_s=LONG_PATIENCE_S) as client:
         for job_id in job_ids:
             left = None if until is None else max(0.0, until - time.monotonic())
             # Without the event stream: nobody looks at its text, which the worker need not publish then.

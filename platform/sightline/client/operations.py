@@ -30,8 +30,15 @@ Filter = str | datetime | None
 class Operations:
     """One per client; holds what its requests share."""
 
-    def __init__(self, *, url: str, patience_s: float, uploads: MutableMapping[str, str] | None) -> None:
-        self._patience = Patience(url=url, seconds=patience_s)
+    def __init__(
+        self,
+        *,
+        url: str,
+        patience_s: float,
+        uploads: MutableMapping[str, str] | None,
+        on_trouble: Callable[[str], object] | None,
+    ) -> None:
+        self._patience = Patience(url=url, seconds=patience_s, on_trouble=on_trouble)
         self._uploads = Uploads(self._patience, {} if uploads is None else uploads)
         self.batches = BatchOperations(self._patience)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 
 import httpx
 
@@ -13,6 +14,8 @@ from sightline.client.wire import Answer, Flow, Open, Pause, Request, Send, seco
 _PASSING = frozenset({429, 502, 503, 504})
 _IN_PROGRESS = "idempotency_in_progress"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_TOLD_AT = 3
+"""Tries that failed before somebody is told: most troubles are over by then."""
 
 
 class Patience:
@@ -22,9 +25,12 @@ class Patience:
     fails for a moment: it is asked again for `seconds`.
     """
 
-    def __init__(self, *, url: str, seconds: float) -> None:
+    def __init__(
+        self, *, url: str, seconds: float, on_trouble: Callable[[str], object] | None = None
+    ) -> None:
         self.url = url
         self.seconds = seconds
+        self._on_trouble = on_trouble
         self._met = False
 
     def send(self, request: Request) -> Flow[Answer]:
@@ -46,6 +52,7 @@ class Patience:
         tries = 0
         while True:
             pause = pause_after_break(tries)
+            trouble = f"{self.url} does not answer"
             try:
                 answer: Answer = yield effect
             except httpx.ConnectError as error:
@@ -61,8 +68,10 @@ class Patience:
                 asked = _asked_to_wait(answer, tries)
                 if asked is None or time.monotonic() + asked > until:
                     return answer
-                pause = asked
+                pause, trouble = asked, _busy(answer)
             tries += 1
+            if tries == _TOLD_AT and self._on_trouble is not None:
+                self._on_trouble(f"{trouble}; asking again for up to {until - time.monotonic():.0f} s.")
             yield Pause(seconds=pause)
 
 
@@ -70,6 +79,12 @@ def pause_after_break(tries: int) -> float:
     """Seconds before the next try: growing, and never the same for two clients."""
     longest = min(_FIRST_PAUSE_S * 2.0 ** min(tries, 10), _LONGEST_PAUSE_S)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads clients, keeps no secret
+
+
+def _busy(answer: Answer) -> str:
+    document = answer.json()
+    detail = document.get("detail") if isinstance(document, dict) else None
+    return str(detail or f"The server is busy (HTTP {answer.status})").rstrip(".")
 
 
 def _asked_to_wait(answer: Answer, tries: int) -> float | None:

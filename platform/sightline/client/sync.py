@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ class Client:
 
     `timeout_s`: to connect. `patience_s`: how long a server that is busy or restarts is asked again; every request
     here may be repeated without harm. `uploads`: what remembers the ids of sent images by SHA-256, by default for as
-    long as the client lives.
+    long as the client lives. `on_trouble`: told in a sentence when a request is asked again and again.
     """
 
     def __init__(
@@ -37,9 +37,10 @@ class Client:
         timeout_s: float = 10.0,
         patience_s: float = 30.0,
         uploads: MutableMapping[str, str] | None = None,
+        on_trouble: Callable[[str], object] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._do = Operations(url=self.url, patience_s=patience_s, uploads=uploads)
+        self._do = Operations(url=self.url, patience_s=patience_s, uploads=uploads, on_trouble=on_trouble)
         self._http = httpx.Client(**transport.options(url=self.url, key=key, timeout_s=timeout_s))
 
     def __enter__(self) -> Self:
