@@ -6,7 +6,7 @@ that must never be taken for each other; one drawing encoded twice is a harmless
 
 import io
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image, ImageChops, ImageDraw, ImageOps
@@ -87,15 +87,20 @@ HARD_ENCODERS = ("png", "jpeg95", "jpeg75", "jpeg60", "webp80")
 """What the changed pictures are encoded with: noise in which a small change could hide."""
 
 
-def differing(seed: int, *, scenes: int) -> Iterator[Pair]:
-    """Pairs whose answers differ: one value changed, then encoded; also shifted, cropped and inverted copies."""
+def differing(
+    seed: int, *, scenes: int, firsts: Sequence[str] = ("png", "jpeg75"), ways: Sequence[str] = HARD_ENCODERS
+) -> Iterator[Pair]:
+    """Pairs whose answers differ: one value changed, then encoded; also shifted, cropped and inverted copies.
+
+    Every change is drawn in each of the encodings `ways`, beside the original in each of `firsts`.
+    """
     for scene in drawn(seed, scenes):
         original = scene.picture()
         for change in scene.changes:
             changed = scene.picture(change)
-            for first in ("png", "jpeg75"):
+            for first in firsts:
                 before = ENCODERS[first](original)
-                for way in HARD_ENCODERS:
+                for way in ways:
                     yield Pair(
                         name=f"{scene.name}/{change}/{first}→{way}",
                         first=before,
@@ -116,17 +121,23 @@ def differing(seed: int, *, scenes: int) -> Iterator[Pair]:
             )
 
 
-def harmless(seed: int, *, scenes: int) -> Iterator[Pair]:
+def harmless(
+    seed: int,
+    *,
+    scenes: int,
+    firsts: Sequence[str] = ("png", "jpeg90"),
+    ways: Sequence[str] = tuple(ENCODERS),
+) -> Iterator[Pair]:
     """Pairs of one picture: other containers, other qualities, and shifts of a pixel or two."""
     for scene in drawn(seed, scenes):
         original = scene.picture()
-        for first in ("png", "jpeg90"):
+        for first in firsts:
             before = ENCODERS[first](original)
-            for way, encode in ENCODERS.items():
+            for way in ways:
                 yield Pair(
                     name=f"{scene.name}/{first}→{way}",
                     first=before,
-                    second=encode(original),
+                    second=ENCODERS[way](original),
                     same=True,
                     way=way,
                 )

@@ -7,26 +7,38 @@ mark falls between two) may differ by `LUMA_FLOOR + LUMA_SHARE × contrast`, whe
 around the tile: noise of encoders grows with it. Colour has half the resolution in most files, so it is compared on
 tiles of 8 × 8.
 
+Two things make that sharper. A JPEG says how it was quantised: before it is compared with a finer picture, that one
+goes through the same quantisation, after which a true copy is hardly different at all. And a pair with little noise
+over all its tiles may not have much in a single one (`NOISE_FLOOR`, `NOISE_SHARE`).
+
 The bounds come from `tests/support/hard_pairs.py`, which draws pairs of pictures; `tests/bench/run.py near` prints how
-far from them each sort of pair is. Where the two cannot be told apart by this,
-the pictures count as different: a wrong answer is worse than a second one.
+far from them each sort of pair is. Where a copy and a change cannot be told apart by this, the pictures count as
+different: a wrong answer is worse than a second one.
 """
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, JpegImagePlugin
+
+from sightline.media.normalise import to_rgb
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Plane = NDArray[np.int16]
+    Levels = NDArray[np.float32]
 
-LUMA_FLOOR, LUMA_SHARE = 3.0, 0.05
+LUMA_FLOOR, LUMA_SHARE = 2.25, 0.0375
 """Brightness levels (of 255), and share of the contrast around."""
+NOISE_FLOOR, NOISE_SHARE = 0.6, 2.0
+"""Of that bound, what a pair without noise may use, and what its noise adds: the 99th percentile of its tiles."""
+_TEXTURED = 24
+"""Brightness levels of contrast from which a tile tells something of the noise."""
 CHROMA_FLOOR, CHROMA_SHARE = 4.0, 0.1
 LARGEST_SHIFT = 2
 """Pixels that one picture may be moved as a whole against the other, in each direction."""
@@ -52,10 +64,10 @@ DIFFERENT = Likeness(excess=float("inf"))
 
 
 def compare(first: Image.Image, second: Image.Image) -> Likeness:
-    """Compare two decoded RGB pictures; of another size they are different. Loads numpy."""
+    """Compare two decoded pictures, as Pillow opened them; of another size they are different. Loads numpy."""
     if first.size != second.size or min(first.size) < 4 * _AROUND:
         return DIFFERENT
-    one, other = _planes(first), _planes(second)
+    one, other = (_planes(image) for image in _quantised_alike(first, second))
     found = Likeness(excess=_excess(one, other))
     if found.alike:
         return found
@@ -66,6 +78,27 @@ def compare(first: Image.Image, second: Image.Image) -> Likeness:
     return min(found, moved, key=lambda likeness: likeness.excess)
 
 
+def _quantised_alike(first: Image.Image, second: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """The two as RGB; when one is the coarser JPEG, the other one has been through the same quantisation."""
+    coarse = max(first, second, key=_coarseness)
+    fine = second if coarse is first else first
+    if not isinstance(coarse, JpegImagePlugin.JpegImageFile) or _coarseness(coarse) == _coarseness(fine):
+        return to_rgb(first)[0], to_rgb(second)[0]
+    buffer = io.BytesIO()
+    sampling = JpegImagePlugin.get_sampling(coarse)  # -1: one that Pillow does not write
+    to_rgb(fine)[0].save(
+        buffer, "JPEG", qtables=coarse.quantization, subsampling=sampling if sampling >= 0 else 0
+    )
+    return Image.open(buffer, formats=["JPEG"]).convert("RGB"), to_rgb(coarse)[0]
+
+
+def _coarseness(image: Image.Image) -> int:
+    """The sum of the steps that brightness was quantised with; 0 for what is no JPEG in colour."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode == "RGB":
+        return sum(image.quantization[0])
+    return 0
+
+
 def _planes(image: Image.Image) -> list[Plane]:
     """Brightness and the two colour differences."""
     import numpy as np  # here: a web process that never compares pictures never needs it
@@ -74,23 +107,29 @@ def _planes(image: Image.Image) -> list[Plane]:
 
 
 def _excess(one: list[Plane], other: list[Plane]) -> float:
-    luma = _worst(one[:1], other[:1], half=2, floor=LUMA_FLOOR, share=LUMA_SHARE)
-    chroma = _worst(one[1:], other[1:], half=4, floor=CHROMA_FLOOR, share=CHROMA_SHARE)
-    return max(luma, chroma)
+    import numpy as np
+
+    luma, contrast = _differences(one[:1], other[:1], half=2, floor=LUMA_FLOOR, share=LUMA_SHARE)
+    textured = luma[contrast >= _TEXTURED]
+    noise = float(np.quantile(textured, 0.99)) if textured.size else 0.0
+    chroma, _ = _differences(one[1:], other[1:], half=4, floor=CHROMA_FLOOR, share=CHROMA_SHARE)
+    return max(float(luma.max()) / min(1.0, NOISE_FLOOR + NOISE_SHARE * noise), float(chroma.max()))
 
 
-def _worst(one: list[Plane], other: list[Plane], *, half: int, floor: float, share: float) -> float:
-    """The greatest |mean difference| of a tile of 2·half × 2·half, over what is allowed around it."""
+def _differences(
+    one: list[Plane], other: list[Plane], *, half: int, floor: float, share: float
+) -> tuple[Levels, Levels]:
+    """|Mean difference| of each tile of 2·half × 2·half over what is allowed there, and the contrast around it."""
     import numpy as np
 
     contrast = np.max([_contrast(plane) for plane in (*one, *other)], axis=0)
-    differences = [np.abs(_tiles(a - b, half)) for a, b in zip(one, other, strict=True)]
-    difference = np.max(differences, axis=0) / (2 * half) ** 2
+    sums = [np.abs(_tiles(a - b, half)) for a, b in zip(one, other, strict=True)]
+    difference = np.max(sums, axis=0).astype(np.float32) / (2 * half) ** 2
     # A tile's place in the grid of contrasts, by its top left pixel.
     rows = np.minimum(np.arange(difference.shape[0]) * half // _AROUND, contrast.shape[0] - 1)
     columns = np.minimum(np.arange(difference.shape[1]) * half // _AROUND, contrast.shape[1] - 1)
-    allowed = floor + share * contrast[rows][:, columns]
-    return float((difference / allowed).max())
+    around: Levels = contrast[rows][:, columns]
+    return difference / (floor + share * around), around
 
 
 def _tiles(plane: Plane, half: int) -> NDArray[np.int32]:
@@ -104,7 +143,7 @@ def _tiles(plane: Plane, half: int) -> NDArray[np.int32]:
     return found
 
 
-def _contrast(plane: Plane) -> NDArray[np.float32]:
+def _contrast(plane: Plane) -> Levels:
     """Range of levels in each block and the eight around it."""
     import numpy as np
 
@@ -113,9 +152,7 @@ def _contrast(plane: Plane) -> NDArray[np.float32]:
     highest, lowest = blocks.max(axis=1), blocks.min(axis=1)
     across = (height // _AROUND, width // _AROUND, _AROUND)
     highest, lowest = highest.reshape(across).max(axis=2), lowest.reshape(across).min(axis=2)
-    found: NDArray[np.float32] = (_spread(highest, np.maximum) - _spread(lowest, np.minimum)).astype(
-        np.float32
-    )
+    found: Levels = (_spread(highest, np.maximum) - _spread(lowest, np.minimum)).astype(np.float32)
     return found
 
 

@@ -33,7 +33,7 @@ def regions(media: Media) -> tuple[int, ...] | None:
         return found
     try:
         with GATE.admit(media.stored_width * media.stored_height):
-            made = hashes.regions(_open(media))
+            made = hashes.regions(to_rgb(_open(media))[0])
     except (MediaRefused, FileNotFoundError, ValueError):
         return None
     # Another process may have been as quick, with the same result.
@@ -66,6 +66,6 @@ def _likeness(one: Media, other: Media) -> Likeness:
 
 
 def _open(media: Media) -> Image.Image:
-    """The decoded RGB picture as the engine sees it. Raises MediaRefused, FileNotFoundError."""
+    """The decoded picture as the engine gets it. Raises MediaRefused, FileNotFoundError."""
     size = (media.stored_width, media.stored_height)
-    return to_rgb(decode(storage.read(media.file), Format(media.stored_mime), size))[0]
+    return decode(storage.read(media.file), Format(media.stored_mime), size)
