@@ -39,6 +39,9 @@ class ChatCompletionsView(OpenAIView):
         job = found.job if isinstance(found, Replayed) else found
         if job is None:
             raise OutputExpired("The completion of the first request with this key is no longer kept.")
+        if job.ended and not asked.stream:  # out of the cache, or asked again: nothing to wait for
+            refuse_erased(job)
+            return answer(completion(job))
         wanted = streams.Completion(
             job_id=job.pk,
             path=f"/v1/chat/completions/{public_id(job)}",

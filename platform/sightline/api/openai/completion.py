@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from sightline import ids
+from sightline.api.native.representation import cached
 from sightline.api.openai.request import tier
 from sightline.errors import FieldError, NotFound, Problem
 from sightline.jobs.models import Job
@@ -46,8 +47,12 @@ def head(job: Job) -> dict[str, Any]:
         "created": int(job.created_at.timestamp()),
         "model": job.model,
         "service_tier": tier(job),
-        "sightline": {"job": job.public_id},
+        "sightline": {"job": job.public_id, **(_origin(job) if job.ended else {})},
     }
+
+
+def _origin(job: Job) -> dict[str, Any]:
+    return {"served_from": job.served_from or None, "cache": cached(job)}
 
 
 def failure(job: Job, *, here: str = "") -> Problem:

@@ -45,7 +45,7 @@ class OpenAIModels(Shown):
 
 
 class ChatCompletion(BaseModel):
-    """OpenAI's chat.completion; `sightline.job` names the job behind it."""
+    """OpenAI's chat.completion; `sightline` names the job behind it and where its answer came from."""
 
     id: str
     object: Literal["chat.completion"]
@@ -54,7 +54,7 @@ class ChatCompletion(BaseModel):
     choices: list[dict[str, Any]]
     usage: dict[str, Any] | None = None
     service_tier: str
-    sightline: dict[str, str]
+    sightline: dict[str, Any]
 
 
 class ResponseFailure(Shown):
@@ -65,7 +65,7 @@ class ResponseFailure(Shown):
 
 
 class ResponseObject(Shown):
-    """OpenAI's response; `sightline.job` names the job behind it."""
+    """OpenAI's response; `sightline` names the job behind it and where its answer came from."""
 
     id: str
     object: Literal["response"]

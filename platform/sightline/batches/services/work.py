@@ -367,9 +367,11 @@ def _cancel(held: Held, batch: Batch) -> bool:
     )
     if not lines:
         return False
-    for job in Job.objects.defer("input", "params").filter(pk__in=[job_id for _, job_id in lines]):
-        cancel_job(job=job, actor=batch.public_id)
-    _held(held).update(cancelled_to=lines[-1][0])
+    with transaction.atomic():  # one wait for the disk, not one a job
+        if not _held(held).update(cancelled_to=lines[-1][0]):
+            raise FencedOff
+        for job in Job.objects.defer("input", "params").filter(pk__in=[job_id for _, job_id in lines]):
+            cancel_job(job=job, actor=batch.public_id)
     return True
 
 

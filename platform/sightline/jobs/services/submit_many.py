@@ -11,10 +11,12 @@ from sightline.jobs.models import Job, JobEvent, JobTag
 from sightline.jobs.services import links
 from sightline.jobs.services import submit as single
 from sightline.jobs.services.submit import Submission
+from sightline.redis_client import RedisAway
 from sightline.telemetry import lifecycle
 
 MOST_WAKEUPS = 64
-"""Sent for one call and queue. The sweeper sends what is missing: a backlog needs no message for each of its jobs."""
+"""That wait in a queue after a call. The sweeper sends what is missing: a backlog needs no message for each of its
+jobs, only as many as seats may ask for within a second."""
 
 
 def submit_many(*, submissions: Sequence[Submission]) -> list[Job]:
@@ -34,6 +36,16 @@ def submit_many(*, submissions: Sequence[Submission]) -> list[Job]:
         jobs = _insert(queue, [submissions[place] for place in places])
         found |= dict(zip(places, jobs, strict=True))
     return [found[place] for place in range(len(submissions))]
+
+
+def _wake(queue: str, count: int) -> None:
+    """As many wake-ups as are missing to `MOST_WAKEUPS`."""
+    try:
+        missing = min(count, MOST_WAKEUPS - wakeups.waiting(queue=queue))
+    except RedisAway:
+        return
+    if missing > 0:
+        wakeups.publish(queue=queue, count=missing)
 
 
 def _alone(submission: Submission) -> Job:
@@ -68,7 +80,7 @@ def _insert(queue: str, submissions: Sequence[Submission]) -> list[Job]:
         lifecycle.submitted_many(jobs)
         for job_id in streamed:
             live.want(job_id)
-        wakeups.publish(queue=queue, count=min(len(jobs), MOST_WAKEUPS))
+        _wake(queue, len(jobs))
 
     transaction.on_commit(tell)
     return jobs
