@@ -2,13 +2,17 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
 from pydantic import ValidationError
 
+from sightline.cache.values import Wanted
+from sightline.cache.wanting import wanted
 from sightline.errors import Problem
 from sightline.jobs.claims import Claim, Claimant, Failure
 from sightline.jobs.services.fail import fail
@@ -17,9 +21,11 @@ from sightline.jobs.status import AttemptOutcome, Status
 from sightline.kinds import registry
 from sightline.kinds.images import ImageRef
 from sightline.kinds.unbound import pointer_to
+from sightline.media import fetch
 from sightline.media import services as media
 from sightline.media.models import Media
 from sightline.net import addresses
+from sightline.net.pinned import Deadline
 from sightline.telemetry import lifecycle
 from sightline.tenants.models import Tenant
 from sightline_workers import leases as lease_reasons
@@ -44,6 +50,8 @@ class _Bound:
     cost: int
     timings: dict[str, float]
     """Milliseconds: prepare, total."""
+    want: Callable[..., Wanted | None]
+    """What to look for in the cache, given the job's mode and ttl_s."""
 
 
 class Preparer:
@@ -102,7 +110,7 @@ def _bind(claim: Claim, abort: Abort, began: float, limit_s: float, at_limit: st
         if left_s <= 0:
             raise Aborted(at_limit)
         try:
-            found.append(_obtain(tenant, ref, left_s))
+            found.append(_obtain(tenant, ref, abort, left_s))
         except Problem as problem:
             if limit_s - (time.monotonic() - began) <= 0:
                 raise Aborted(at_limit) from problem
@@ -113,14 +121,28 @@ def _bind(claim: Claim, abort: Abort, began: float, limit_s: float, at_limit: st
         images=[item.pixel_sha256 for item in found],
         cost=kind.cost(inputs),
         timings={"prepare": spent_ms, "total": spent_ms},
+        want=partial(
+            wanted,
+            tenant=tenant,
+            kind=kind,
+            inputs=inputs,
+            params=claim.params,
+            media=found,
+            model=claim.model,
+        ),
     )
 
 
-def _obtain(tenant: Tenant, ref: ImageRef, timeout_s: float) -> Media:
+def _obtain(tenant: Tenant, ref: ImageRef, abort: Abort, timeout_s: float) -> Media:
     if ref.url is not None:
-        return media.fetch_and_ingest(
-            tenant=tenant, url=ref.url, policy=addresses.from_settings(), timeout_s=timeout_s
-        )
+        deadline = Deadline(min(timeout_s, fetch.TIMEOUT_S))
+        abort.attach(deadline.interrupt)  # a cancelled job does not wait for a slow server
+        try:
+            return media.fetch_and_ingest(
+                tenant=tenant, url=ref.url, policy=addresses.from_settings(), deadline=deadline
+            )
+        finally:
+            abort.detach(deadline.interrupt)
     (stored,) = media.for_refs(tenant=tenant, refs=[ref])
     if stored is None:
         raise RuntimeError("a reference that is neither a URL nor stored")
@@ -145,10 +167,14 @@ def _write(claim: Claim, ending: _Bound | Failure) -> Status | None:
     if isinstance(ending, Failure):
         status = fail(claim=claim, failure=ending)
     else:
-        written = prepared(
-            claim=claim, input=ending.input, images=ending.images, cost=ending.cost, timings=ending.timings
+        status = prepared(
+            claim=claim,
+            input=ending.input,
+            images=ending.images,
+            cost=ending.cost,
+            timings=ending.timings,
+            want=ending.want,
         )
-        status = Status.QUEUED if written else None
     if status is None:
         lifecycle.fenced_off(claim)
     return status

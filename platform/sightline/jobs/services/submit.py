@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
-from sightline import clock
 from sightline.cache import l1, lookup
 from sightline.cache.values import Found, InFlight, Stale, Wanted
 from sightline.celery import PREPARE, queue_name
@@ -19,9 +18,10 @@ from sightline.errors import Problem
 from sightline.events import live
 from sightline.jobs import turns, wakeups
 from sightline.jobs.models import IdempotencyKey, Job, JobEvent, JobTag
-from sightline.jobs.services import followers, links
+from sightline.jobs.services import followers, hits, links
 from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
+from sightline.jobs.services.hits import LOOKS, Outdated
 from sightline.jobs.status import Status
 from sightline.telemetry import lifecycle
 from sightline.tenants import quotas
@@ -89,14 +89,6 @@ class Replayed:
     response: dict[str, Any]
 
 
-class _Outdated(Exception):
-    """What the cache said a moment ago does not hold any more."""
-
-
-_LOOKS = 4
-"""Then the job is done without the cache: so many identical ones came and went meanwhile."""
-
-
 class IdempotencyMismatch(Problem):
     code, status = "idempotency_mismatch", 422
 
@@ -133,7 +125,7 @@ def submit(
     the winner answered.
     """
     there = lookup.find(submission.cache) if submission.cache is not None else None
-    for more in reversed(range(_LOOKS)):
+    for more in reversed(range(LOOKS)):
         if admit is not None and not isinstance(there, Found | InFlight):
             admit()
             admit = None
@@ -143,7 +135,7 @@ def submit(
                 if idempotency is not None and render is not None:
                     _remember(idempotency, job, render(job))
             break
-        except _Outdated:
+        except Outdated:
             # What was found is no longer so. Every turn of this loop means that another submission got ahead.
             if isinstance(there, Found):
                 l1.forget(there.key)
@@ -247,7 +239,7 @@ def row(submission: Submission, *, turn: int, now: datetime | None = None, **mor
 
 
 def _place(submission: Submission, there: Found | InFlight | Stale | None) -> Job:
-    """Insert the job according to what was found; `_Outdated` when that is no longer so."""
+    """Insert the job according to what was found; `Outdated` when that is no longer so."""
     match there:
         case Found():
             job = _answered(submission, there)
@@ -264,35 +256,12 @@ def _place(submission: Submission, there: Found | InFlight | Stale | None) -> Jo
 
 
 def _answered(submission: Submission, found: Found) -> Job:
-    """A job that ends as it is accepted, with a copy of an answer, if the answer's own job still vouches for it.
-
-    No engine worked for it: its usage is zero, and it has no timings.
-    """
+    """A job that ends as it is accepted, with a copy of an answer, if the answer's own job still vouches for it."""
     ttl_s = submission.cache.ttl_s if submission.cache is not None else 0
-    job = row(
-        submission,
-        turn=0,
-        status=Status.SUCCEEDED,
-        output=found.output,
-        finish_reason=found.finish_reason,
-        served_from=found.served_from,
-        usage=dict(followers.NO_USAGE),
-        source=found.source,
-        source_ended_at=found.ended_at,
-        ended_at=After(),
-    )
-    # In the statement itself: an answer that was erased or replaced a moment ago is not given any more.
-    vouched = (
-        "EXISTS (SELECT 1 FROM jobs_job s WHERE s.cache_key = %s AND s.id = %s"  # noqa: S608
-        f" AND s.status = 'succeeded' AND s.ended_at >= {clock.after_sql()})"
-    )
-    source = found.source.hex if connection.vendor == "sqlite" else str(found.source)
-    if not statements.insert(
-        job,
-        only_if=(vouched, [found.key, source, clock.after_param(-ttl_s)]),
-        moments=("created_at", "ended_at", "deadline_at"),
-    ):
-        raise _Outdated
+    job = row(submission, turn=0, **hits.columns(found))
+    moments = ("created_at", "ended_at", "deadline_at")
+    if not statements.insert(job, only_if=hits.vouched(found, ttl_s=ttl_s), moments=moments):
+        raise Outdated
     statements.insert_many(
         [
             JobEvent(job_id=job.pk, type="job.queued", at=job.created_at),
@@ -308,7 +277,7 @@ def _following(submission: Submission, there: InFlight) -> Job:
     wanted = submission.cache
     exclusive = not there.followed or followers.outranks(queue_of(submission), there.queue)
     if wanted is None or (leader := followers.lock(there, key=wanted.key, exclusive=exclusive)) is None:
-        raise _Outdated
+        raise Outdated
     job = row(submission, turn=leader.turn, source=there.leader, parked_until=followers.FOLLOWING)
     statements.insert(job, moments=("created_at", "deadline_at"))
     record(job_id=job.pk, type="job.queued", coalesced=True)
@@ -333,7 +302,7 @@ def _waiting(submission: Submission, stale: Stale | None) -> Job:
             statements.update(Job, where={"id": stale.holder, "cache_key": wanted.key}, cache_key=None)
         job = row(submission, turn=place.turn, now=place.now, cache_key=wanted.key)
         if not statements.insert(job, unless_taken="cache_key"):
-            raise _Outdated
+            raise Outdated
         if wanted.mode == "near":
             for tier in lookup.SIMILAR:
                 tier.keep(wanted, job)
