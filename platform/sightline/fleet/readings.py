@@ -17,6 +17,14 @@ class Readings:
     """Sequences that were pushed out for want of KV blocks since the engine's start; should stay 0."""
     generated_tokens: int | None = None
     """Tokens generated since the engine's start."""
+    prefix_cache_queries: int | None = None
+    """Prompt tokens that were looked up in the prefix cache since the engine's start."""
+    prefix_cache_hits: int | None = None
+    """Those of them that were there: neither the vision encoder nor prefill saw them again."""
+    image_cache_queries: int | None = None
+    """Images that were looked up among the preprocessed ones since the engine's start."""
+    image_cache_hits: int | None = None
+    """Those of them that were there; most of these came by name alone."""
     tokens_in_flight: int = 0
     """Tokens granted to the requests aboard."""
     gpu_load: float | None = None

@@ -24,6 +24,10 @@ _READINGS = {
     "kv_usage": "Share of the KV cache in use, 0 to 1.",
     "preemptions": "Sequences pushed out for want of KV blocks since the engine's start.",
     "generated_tokens": "Tokens generated since the engine's start.",
+    "prefix_cache_queries": "Prompt tokens looked up in the engine's prefix cache since its start.",
+    "prefix_cache_hits": "Prompt tokens found in the engine's prefix cache since its start.",
+    "image_cache_queries": "Images looked up among the engine's preprocessed ones since its start.",
+    "image_cache_hits": "Images found among the engine's preprocessed ones since its start.",
     "gpu_load": "Share of time that the GPUs were busy, 0 to 1.",
     "gpu_memory_bytes": "GPU memory in use.",
 }
