@@ -84,7 +84,9 @@ def stuck(*, now: datetime) -> Stuck:
                 key="retrying",
                 title="Waits for its next try",
                 hint="It failed for a passing reason and comes back by itself.",
-                jobs=list(queued.filter(parked_until__isnull=False).order_by("parked_until")[:SHOWN]),
+                jobs=list(
+                    queued.filter(parked_until__isnull=False, source=None).order_by("parked_until")[:SHOWN]
+                ),
             ),
         ],
         gaps=gaps,

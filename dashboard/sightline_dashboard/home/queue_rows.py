@@ -68,7 +68,7 @@ def queue_rows(
     """Two queries: over the queued jobs, of which admission keeps no more than it allows, and over the queues."""
     depth = {
         name: (waiting, parked, oldest)
-        for name, waiting, parked, oldest in Job.objects.filter(status=Status.QUEUED)
+        for name, waiting, parked, oldest in Job.objects.filter(status=Status.QUEUED, source=None)
         .order_by()
         .values_list("queue")
         .annotate(
