@@ -20,6 +20,7 @@ from sightline.media.fetch import FetchFailed, fetch
 from sightline.media.refusal import MediaTooLarge
 from sightline.net import tls
 from sightline.net.addresses import AddressPolicy, AddressRefused
+from sightline.net.pinned import Deadline
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 BODY = b"\x89PNG\r\n\x1a\n" + bytes(1000)
@@ -121,6 +122,20 @@ def test_loopback_is_refused_without_the_allowance_and_never_connected_to(site: 
         "http://exa mple.com\r\nX: y/",
         "http://[::1",
         "",
+        "http://①②⑦.⓪.⓪.①/",
+        "http://127。0。0。1/",
+        "http://127.0.0.1./",
+        "http://１２７.0.0.1/",
+        "http://LOCALHOST/",
+        "http://ⓛocalhost/",
+        "http://[0:0:0:0:0:ffff:7f00:1]/",
+        "http://[::ffff:a9fe:a9fe]/",
+        "http://[fe80::1%25eth0]/",
+        "http://127%2e0%2e0%2e1/",
+        "http://127.0.0.1\\@example.com/",
+        "http://00000177.1/",
+        "http://0x7f.1/",
+        "http://0/",
     ],
 )
 def test_other_addresses_are_refused(url: str) -> None:
@@ -235,6 +250,43 @@ def test_headers_sent_byte_by_byte_end_at_the_time_limit(site: Site) -> None:
     site.pages["/"] = drip
     with pytest.raises(FetchFailed, match="in time"):
         fetch(site.url("/"), max_bytes=5000, policy=site.policy(), timeout_s=0.5)
+
+
+def test_a_fetch_that_waits_is_interrupted_from_another_thread(site: Site) -> None:
+    asked = threading.Event()
+
+    def silent(handler: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        handler.connection.settimeout(30)
+        assert handler.connection.recv(1) == b"", "the client hung up"
+        site.released.set()
+
+    site.pages["/"] = silent
+    deadline = Deadline(60)
+    ended: list[BaseException] = []
+
+    def get() -> None:
+        try:
+            fetch(site.url("/"), max_bytes=5000, policy=site.policy(), deadline=deadline)
+        except Problem as problem:
+            ended.append(problem)
+
+    thread = threading.Thread(target=get)
+    thread.start()
+    assert asked.wait(20)
+    deadline.interrupt()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert site.released.wait(20)
+    assert isinstance(ended[0], FetchFailed)
+
+
+def test_an_exchange_that_was_interrupted_before_connects_to_nobody(site: Site) -> None:
+    deadline = Deadline(60)
+    deadline.interrupt()
+    with pytest.raises(FetchFailed):
+        fetch(site.url("/"), max_bytes=5000, policy=site.policy(), deadline=deadline)
+    assert site.seen == []
 
 
 def test_a_server_that_never_answers_ends_at_the_time_limit() -> None:

@@ -21,14 +21,21 @@ class FetchFailed(MediaRefused):
     """The address did not give an image (422); `retryable` when it may do so later."""
 
 
-def fetch(url: str, *, max_bytes: int, policy: AddressPolicy = STRICT, timeout_s: float = TIMEOUT_S) -> bytes:
-    """The bytes behind an http or https address, at most `max_bytes`, within `timeout_s` in all.
+def fetch(
+    url: str,
+    *,
+    max_bytes: int,
+    policy: AddressPolicy = STRICT,
+    timeout_s: float = TIMEOUT_S,
+    deadline: Deadline | None = None,
+) -> bytes:
+    """The bytes behind an http or https address, at most `max_bytes`, within `timeout_s` or by the deadline.
 
     Each hop of at most three redirects is resolved, checked and pinned anew. Proxies from the environment
     are not used: they would connect to what was not checked. No cookie or credential is sent. What the bytes
     are is for the guard to say. Raises FetchFailed, MediaTooLarge, AddressRefused, Unresolvable (all 4xx).
     """
-    deadline = Deadline(timeout_s)
+    deadline = deadline or Deadline(timeout_s)
     for _ in range(MAX_REDIRECTS + 1):
         target = _parse(url)
         try:

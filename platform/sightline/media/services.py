@@ -20,6 +20,7 @@ from sightline.media.models import BlockedMedia, Media
 from sightline.media.normalise import Normalised, normalise
 from sightline.media.refusal import MediaRefused, PoisonedInput
 from sightline.net.addresses import STRICT, AddressPolicy
+from sightline.net.pinned import Deadline
 from sightline.tenants.models import Tenant
 
 log = logging.getLogger("sightline.media")
@@ -56,15 +57,10 @@ def ingest(*, tenant: Tenant, data: bytes, filename: str | None = None) -> Media
 
 
 def fetch_and_ingest(
-    *, tenant: Tenant, url: str, policy: AddressPolicy = STRICT, timeout_s: float = fetch.TIMEOUT_S
+    *, tenant: Tenant, url: str, policy: AddressPolicy = STRICT, deadline: Deadline | None = None
 ) -> Media:
     """Fetch an image by its address and take it in. Raises what `fetch.fetch` and `ingest` raise."""
-    data = fetch.fetch(
-        url,
-        max_bytes=limits.from_settings().max_bytes,
-        policy=policy,
-        timeout_s=min(timeout_s, fetch.TIMEOUT_S),
-    )
+    data = fetch.fetch(url, max_bytes=limits.from_settings().max_bytes, policy=policy, deadline=deadline)
     return ingest(tenant=tenant, data=data)
 
 

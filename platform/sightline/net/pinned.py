@@ -1,6 +1,9 @@
 """TCP connections to checked addresses only, under one deadline: httpcore's network, replaced."""
 
+import contextlib
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -12,10 +15,34 @@ from sightline.net.addresses import AddressPolicy
 
 
 class Deadline:
-    """A point in time that every step of an exchange counts towards."""
+    """A point in time that every step of an exchange counts towards; `interrupt` makes it now."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._streams: list[httpcore.NetworkStream] = []
+
+    def interrupt(self) -> None:
+        """End the exchange from another thread, even while it waits for the other side. Never raises."""
+        with self._lock:
+            self._end = float("-inf")
+            streams, self._streams = self._streams, []
+        for stream in streams:
+            self._shut(stream)
+
+    def watch(self, stream: httpcore.NetworkStream) -> None:
+        """A connection that `interrupt` cuts."""
+        with self._lock:
+            self._streams.append(stream)
+            late = self._end == float("-inf")
+        if late:
+            self._shut(stream)
+
+    @staticmethod
+    def _shut(stream: httpcore.NetworkStream) -> None:
+        # The socket's own method, not that of a TLS socket: that one takes the TLS state from under a reader's feet.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
 
     def left(self, at_most: float | None, timeout: type[httpcore.TimeoutException]) -> float:
         """Seconds that a step may take. Raises `timeout` when none are left."""
@@ -54,6 +81,7 @@ class PinnedBackend(httpcore.NetworkBackend):
                 if last:
                     raise
             else:
+                self._deadline.watch(stream)
                 return _TimedStream(stream, self._deadline)
         raise httpcore.ConnectError("the host has no address")
 
@@ -93,7 +121,9 @@ class _TimedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left = self._deadline.left(timeout, httpcore.ConnectTimeout)
-        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+        stream = self._stream.start_tls(ssl_context, server_hostname, left)
+        self._deadline.watch(stream)  # TLS has taken the socket over into an object of its own
+        return _TimedStream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
