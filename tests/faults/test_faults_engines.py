@@ -9,6 +9,8 @@ from support.bodies import KINDS, body
 from support.platform import TENANTS, Platform
 from support.waiting import until
 
+from sightline.fleet.models import EngineState
+
 POISON = 0xBAD
 """As in `conftest.py`: the picture with this number kills the engines of the shared platform."""
 
@@ -62,6 +64,35 @@ def test_a_hung_engine_is_noticed_killed_and_started_again(platform: Platform, h
     until(lambda: _restarts(platform) == before + 1, what="the engine is started again")
     until(lambda: platform.intakes()["gpu0"] == "open", what="the engine is back")
     assert platform.pid("gpu0", "engine") != pid
+
+
+@pytest.mark.row(3)
+def test_an_engine_tells_its_states_in_order(platform: Platform) -> None:
+    """`sightline group` prints each state that it writes to its row, where `/readyz` and the metrics read it."""
+    with platform.only_group("gpu7", env={"SIGHTLINE_ENGINE_DEATHS": "2"}):
+
+        def states() -> list[str]:
+            lines = [line.removeprefix("engine ") for line in platform.log("gpu7").splitlines()]
+            return [line for line in lines if line.partition(":")[0] in EngineState.values]
+
+        def live(times: int) -> None:
+            until(lambda: states().count("live") == times, what=f"the engine is live for time {times}")
+
+        platform.twin("gpu7").faults(hang=True)
+        live(2)
+        platform.signal("gpu7", "engine", signal.SIGKILL)
+        live(3)
+        platform.signal("gpu7", "engine", signal.SIGKILL)
+        until(lambda: platform.groups()["gpu7"]["state"] == "failed", what="it died too often")
+        ready = httpx.get(f"{platform.url}/readyz", timeout=30.0).json()
+        (told,) = [engine for engine in ready["engines"] if engine["group"] == f"gpu7@{platform.host}"]
+        assert (told["state"], told["intake"], told["restarts"]) == ("failed", "closed", 3)
+        assert "3 times within ten minutes" in told["detail"]
+        assert ready["status"] == "ready", "jobs are accepted all the same"
+        assert [line.partition(":")[0] for line in states()] == [
+            *("starting", "live", "hung", "restarting", "starting", "live", "restarting", "starting", "live"),
+            "failed",
+        ]
 
 
 @pytest.mark.row(3)

@@ -145,7 +145,9 @@ class GroupSupervisor:
         if finding == "ready" and self._state is EngineState.STARTING:
             self._set(EngineState.LIVE, "")
         elif finding == "hung" and self._state is EngineState.LIVE:
+            # The intake is closed with this; a hung engine may take a while to be gone.
             self._set(EngineState.HUNG, "no canary answered and no token generated")
+            self._engine.kill()
             self._engine_died("the engine hung")
         elif finding == "never ready" and self._state is EngineState.STARTING:
             self._engine_died("the engine did not become ready")

@@ -59,6 +59,7 @@ def _engines() -> list[dict[str, Any]]:
             "group": row.id,
             "model": row.tag,
             "state": str(row.state),
+            "detail": "" if row.drained_at else row.detail,  # that names who drained it
             "intake": str(row.intake),
             "drained": row.drained_at is not None,
             "restarts": row.restarts,

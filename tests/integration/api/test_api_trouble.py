@@ -56,6 +56,19 @@ def test_health_needs_nothing_and_readiness_the_database(api: Api) -> None:
     assert (found["status"], found["broker"], found["engines_live"]) == ("ready", "ok", 1)
 
 
+@pytest.mark.parametrize("state", EngineState.values)
+def test_every_state_of_an_engine_is_told_apart(api: Api, state: str) -> None:
+    Group.objects.create(id="g@h", name="g", host="h", tag="default", state=state, detail="because")
+    told = [(engine["state"], engine["detail"]) for engine in Client().get("/readyz").json()["engines"]]
+    assert told == ([] if state == EngineState.STOPPED else [(state, "because")])
+    text = api.client.get("/metrics").content.decode()
+    values = {
+        other: f'sightline_engine_state{{gpu="",group="g@h",state="{other}",tag="default"}} {float(other == state)}'
+        for other in EngineState.values
+    }
+    assert [other for other, line in values.items() if line not in text] == []
+
+
 def test_metrics_are_for_the_token_and_for_admins(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     from sightline.telemetry import metrics
 
