@@ -43,6 +43,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _list("GPU groups", "memory", "fleet.group"),
                 _list("Queues", "reorder", "fleet.queue"),
+                _list("Near cache", "difference", "near.check"),
+                _list("Near switches", "toggle_off", "near.switch"),
             ],
         },
         {

@@ -27,7 +27,7 @@ from sightline_dashboard.durations import duration
 from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.jobpage import page
 from sightline_dashboard.keyset import KeysetChangeList
-from sightline_dashboard.pictures import picture
+from sightline_dashboard.pictures import blurred, picture
 from sightline_dashboard.stuck import stuck
 from sightline_dashboard.untrusted_html import framed
 
@@ -177,7 +177,8 @@ class JobAdmin(HistoryAdmin):
         media = media_services.by_sha256(tenant_id=job.tenant_id, digests=[digest]).get(digest)
         if media is None:
             raise Http404
-        return picture(media)
+        # Whoever may see jobs sees where a click went; what people sent needs a permission of its own.
+        return picture(media) if request.user.has_perm("media.view_media") else blurred(media)
 
     def html_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
         """The HTML that the model wrote for page `number`, locked in."""

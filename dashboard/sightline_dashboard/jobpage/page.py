@@ -11,6 +11,7 @@ from sightline_dashboard.flower import task_url
 from sightline_dashboard.jobpage import chat, gui, ocr
 from sightline_dashboard.jobpage.images import Shown, shown
 from sightline_dashboard.jobpage.phases import Waterfall, waterfall
+from sightline_dashboard.jobpage.related import Related, related
 from sightline_dashboard.jobpage.request import Request, request_of
 
 MOST_ATTEMPTS = 50
@@ -44,6 +45,7 @@ class Page:
     waterfall: Waterfall | None
     attempts: list[Row]
     events: list[JobEvent]
+    related: Related
     request: Request
     facts: list[tuple[str, Any]]
     wait_ms: float | None
@@ -66,6 +68,7 @@ def build(job: Job, *, base_url: str) -> Page:
         waterfall=waterfall(job.timings),
         attempts=attempts,
         events=list(job.events.order_by("-id")[:MOST_EVENTS]),
+        related=related(job, fingerprints=[row.attempt.fingerprint for row in attempts]),
         request=request_of(job, images, base_url=base_url),
         facts=_facts(job),
         wait_ms=_between(job.created_at, job.claimed_at),

@@ -12,10 +12,11 @@ from sightline_dashboard.jobpage.images import Shown
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The same request in two forms."""
+    """The same request in three forms."""
 
     body: dict[str, Any]
     curl: str
+    python: str
     complete: bool
     """False: an image is no longer stored, so its place holds a placeholder."""
 
@@ -39,7 +40,24 @@ def request_of(job: Job, images: list[Shown], *, base_url: str) -> Request:
         "  -H 'Content-Type: application/json' -H 'Prefer: wait=30' \\\n"
         f"  -d {data}"
     )
-    return Request(body=body, curl=curl, complete=all(image.upload_id for image in images))
+    return Request(
+        body=body,
+        curl=curl,
+        python=_python(body, base_url),
+        complete=all(image.upload_id for image in images),
+    )
+
+
+def _python(body: dict[str, Any], base_url: str) -> str:
+    """A call of our client; literals of Python, whatever the texts hold."""
+    more = {name: body[name] for name in ("model", "params", "tags", "metadata") if body.get(name)}
+    arguments = "".join(f",\n    {name}={value!r}" for name, value in more.items())
+    return (
+        "import os\n\nfrom sightline.client import Client\n\n"
+        f"client = Client(url={base_url!r}, key=os.environ['SIGHTLINE_KEY'])\n"
+        f"job = client.run(\n    {body['kind']!r},\n    {body['input']!r}{arguments},\n)\n"
+        "print(job.output)"
+    )
 
 
 def _unbound(value: Any, images: Iterator[Shown]) -> Any:

@@ -1,14 +1,19 @@
 """Who may look, and who may act."""
 
+import io
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from PIL import Image
 
 from sightline.fleet.models import Queue
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
+from sightline_dashboard import roles
 from sightline_dashboard.seeding import stories
 from sightline_dashboard.seeding.writing import Fate
 
@@ -36,12 +41,36 @@ def test_images_are_for_staff_who_may_see_jobs(stage: Any) -> None:
     for stranger in (Client(), stage.browser_of("visitor", "view_job", staff=False)):
         assert stranger.get(path)["Location"].startswith("/admin/login/")
     assert stage.browser_of("clerk").get(path).status_code == 403
-    image = stage.browser_of("viewer", "view_job").get(path)
+    image = stage.browser_of("viewer", "view_job", "view_media").get(path)
     assert image.status_code == 200
     assert image["Content-Type"] == "image/png"
     assert image["Cache-Control"].startswith("private")
     assert image["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
     assert image.content.startswith(b"\x89PNG")
+
+
+def test_who_may_not_see_media_sees_where_and_not_what(stage: Any) -> None:
+    story = stories.click()
+    path = reverse("admin:jobs_job_image", args=[stage.job(story).public_id, 0])
+    image = stage.browser_of("viewer", "view_job").get(path)
+    assert (image.status_code, image["Content-Type"]) == (200, "image/jpeg")
+    with Image.open(io.BytesIO(image.content)) as soft:
+        assert abs(soft.width / soft.height - story.picture.width / story.picture.height) < 0.02
+        # Text is gone: no two neighbours differ as ink and paper do.
+        row = list(soft.convert("L").crop((0, soft.height // 2, soft.width, soft.height // 2 + 1)).getdata())
+    assert max(abs(a - b) for a, b in pairwise(row)) < 40
+
+
+def test_roles_are_there_and_grow(stage: Any) -> None:
+    roles.make()
+    names = {
+        role: set(Group.objects.get(name=role).permissions.values_list("codename", flat=True))
+        for role in (roles.VIEWER, roles.OPERATOR, roles.ADMINISTRATOR)
+    }
+    assert names["viewer"] < names["operator"] < names["administrator"]
+    assert "view_media" not in names["viewer"]
+    assert {"change_job", "change_cause", "view_media"} <= names["operator"]
+    assert "view_entry" in names["administrator"] - names["operator"]
 
 
 def test_the_file_of_an_image_is_for_staff_who_may_see_media(stage: Any) -> None:

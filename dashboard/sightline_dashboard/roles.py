@@ -1,0 +1,37 @@
+"""Three roles to give people, made anew after every migration: viewer, operator, administrator."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+_SEEN = ("jobs", "fleet", "triage", "media", "webhooks", "batches")
+_OPERATED = ("jobs.job", "fleet.queue", "fleet.group", "triage.cause", "triage.bulk", "media.blockedmedia")
+_ADMINISTERED = ("tenants", "auth", "audit")
+
+VIEWER, OPERATOR, ADMINISTRATOR = "viewer", "operator", "administrator"
+
+
+def make(**_: Any) -> None:
+    """A viewer sees jobs and fleet, an operator acts on them, an administrator also gives access.
+
+    Permissions that somebody added to a role stay.
+    """
+    seen = Q(content_type__app_label__in=_SEEN, codename__startswith="view_") & ~_images()
+    operated = Q()
+    for name in _OPERATED:
+        app, model = name.split(".")
+        operated |= Q(content_type__app_label=app, codename=f"change_{model}")
+    administered = Q(content_type__app_label__in=_ADMINISTERED)
+    for role, wanted in (
+        (VIEWER, seen),
+        (OPERATOR, seen | operated | _images()),
+        (ADMINISTRATOR, seen | operated | _images() | administered),
+    ):
+        group, _ = Group.objects.get_or_create(name=role)
+        group.permissions.add(*Permission.objects.filter(wanted))
+
+
+def _images() -> Q:
+    """To look at what people sent: a viewer sees that there is an image, not the image."""
+    return Q(content_type__app_label="media", codename="view_media")
