@@ -37,9 +37,10 @@ lint: install ## Style, types, the arrows between packages, migrations and Djang
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/mypy
 
+# MINUTES=100 START=nothing|shipped (what to begin with where .sightline-train has no earlier run to go on with)
 .PHONY: model
-model: install ## Train the small Qwen3-VL again (minutes to hours of CPU)
-	@exec $(BIN)/python -m sightline_workers.models.train
+model: install ## Train the small Qwen3-VL on, or again, and measure it (minutes to hours of CPU)
+	@exec $(BIN)/python -m sightline_workers.models.train --minutes $(or $(MINUTES),100) --start $(or $(START),nothing)
 
 .PHONY: bench
 bench: install ## Measure the full path against the twin, and vLLM on the CPU
