@@ -102,7 +102,7 @@ def test_a_click_looks_at_its_name_before_it_says_where():
     said = [decode([int(batch.ids[0, index + 1])]) for index in looking]
     assert said[0] == "Click "
     assert said[1:] == [f"[{point(one.answer)[0]}, ", f"{point(one.answer)[1]}]}}}}"]
-    tokens = truth.tokens_under(one.scene, one.target.label_box)
+    tokens = truth.tokens_under(one.scene, truth.click_patch(one.target))
     assert all((row.nonzero()[0] - batch.start).tolist() == tokens for row in batch.looks[0][looking])
 
 

@@ -37,10 +37,15 @@ class Batch:
     """Rows and columns of patches."""
     start: int = 0
     """Index of the first image token."""
+    questions: int = 1
+    """How many samples in a row share a picture; `pixels` and `truth` have it once."""
 
 
-def assemble(task: Task, level: int, samples: list[Sample]) -> Batch:
-    """Turn `samples` into arrays. Raises ValueError if their pictures differ in size."""
+def assemble(task: Task, level: int, samples: list[Sample], questions: int = 1) -> Batch:
+    """Turn `samples`, of which `questions` in a row share a picture, into arrays.
+
+    Raises ValueError if their pictures differ in size.
+    """
     scenes = [one.scene for one in samples if one.scene is not None]
     sizes = {scene.image.size for scene in scenes}
     if len(sizes) > 1:
@@ -65,8 +70,9 @@ def assemble(task: Task, level: int, samples: list[Sample]) -> Batch:
         ids=ids,
         answers=answers,
         level=level,
-        pixels=flatten(np.stack([np.asarray(scene.image) for scene in scenes])),
-        truth=np.stack([truth.of_patches(scene) for scene in scenes]),
+        pixels=flatten(np.stack([np.asarray(scene.image) for scene in scenes[::questions]])),
+        truth=np.stack([truth.of_patches(scene) for scene in scenes[::questions]]),
+        questions=questions,
         grid=(height // PATCH, width // PATCH),
         looks=looks,
         start=start,
@@ -113,6 +119,16 @@ def _lengths() -> dict[int, int]:
     return {number: len(text) for text, number in token_ids().items()}
 
 
+QUESTIONS: dict[Task, int] = {"gui": 5, "look": 5}
+"""Questions a picture: seeing it costs more than answering about it."""
+
+
 def draw(task: Task, level: int, size: int, seed: int) -> Batch:
-    """`size` fresh samples; the same for the same arguments. Runs in the drawing process."""
-    return assemble(task, level, [sample(task, level, seed * GROUP + index) for index in range(size)])
+    """Fresh samples of `size` pictures; the same for the same arguments. Runs in the drawing process."""
+    questions = QUESTIONS.get(task, 1)
+    samples = [
+        sample(task, level, seed * GROUP + index, question)
+        for index in range(size)
+        for question in range(questions)
+    ]
+    return assemble(task, level, samples, questions)

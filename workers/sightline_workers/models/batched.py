@@ -24,6 +24,13 @@ class Seen(NamedTuple):
     merged: Tensor
     deepstack: list[Tensor]
 
+    def repeated(self, times: int) -> Seen:
+        """Each picture `times` times in a row."""
+        return Seen(
+            self.merged.repeat_interleave(times, 0),
+            [one.repeat_interleave(times, 0) for one in self.deepstack],
+        )
+
 
 @lru_cache(maxsize=32)
 def _places(rows: int, columns: int, side: int) -> tuple[Tensor, Tensor, Tensor]:

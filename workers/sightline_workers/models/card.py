@@ -82,7 +82,7 @@ one attention head of the text model looks while it answers: at the character th
 named. Muon on the layers' matrices, AdamW on the rest; harder drawings follow when a running average of right answers
 passes a threshold; the shipped weights are a running average. `loss.png` shows the course.
 The recipe was changed by hand during these hours, so a training started afresh follows `lessons.py` and
-`curriculum.py` as they are now and will not repeat these weights. `make model` goes on from them.
+`curriculum.py` as they are now and will not repeat these weights. `make model START=shipped` goes on from them.
 
 ## What it cannot do
 Anything else: photographs, handwriting, other alphabets, paragraphs, tables, `markdown`, `html`, `boxes` and `kie`

@@ -25,18 +25,18 @@ FIRST = 3
 """Level of ocr at which gui and chat begin: they need a tower that can read."""
 
 SHARES: dict[Task, float] = {
-    "tower": 0.48,
-    "ocr": 0.20,
-    "gui": 0.16,
+    "tower": 0.20,
+    "ocr": 0.15,
+    "gui": 0.40,
     "sign": 0.03,
-    "look": 0.09,
+    "look": 0.17,
     "talk": 0.02,
-    "echo": 0.02,
+    "echo": 0.03,
 }
 """How often each task comes once all have begun."""
 
 
-CHARACTERS = 0.97
+CHARACTERS = 0.99
 """The same for the tower, whose accuracy is counted in single characters."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from sightline.kinds.chat import prompt as chat
@@ -19,7 +20,7 @@ from .config import PATCH
 from .drawing import Element, Scene, words
 from .drawing.scene import Box
 from .tokenizer import STEP
-from .truth import step_of
+from .truth import click_patch, place_of
 
 Task = Literal["tower", "ocr", "gui", "sign", "look", "talk", "echo"]
 """What is learnt. tower: what each patch of a picture shows, without any text; ocr and gui as the platform asks them;
@@ -107,11 +108,9 @@ def tool_of(scene: Scene) -> gui.Tool:
 
 
 def click(scene: Scene, element: Element) -> str:
-    """The answer that clicks the middle of `element`, in thousandths of the picture and in steps of `STEP`."""
+    """The answer that clicks the beginning of the label of `element`, in thousandths of the picture."""
     tool = tool_of(scene)
-    point = [
-        STEP * step_of(value, side) for value, side in zip(element.centre, scene.image.size, strict=True)
-    ]
+    point = [STEP * step for step in place_of(scene, element)]
     arguments = {"action": "click" if tool == "mobile_use" else "left_click", "coordinate": point}
     return gui.answer(tool=tool, action=f"Click {element.label}", arguments=arguments)
 
@@ -162,7 +161,7 @@ def _instruction(rng: random.Random, scene: Scene, kind: str, label: str) -> str
 
 def _looks(answer: str, element: Element | None) -> tuple[Look, ...]:
     """At the element's name, before the answer says what to do and before it says where."""
-    box = element.label_box if element else None
+    box = click_patch(element) if element else None
     places = [len("Action: ")]
     if '"coordinate": [' in answer:
         x = answer.index('"coordinate": [') + len('"coordinate": ')
@@ -170,8 +169,7 @@ def _looks(answer: str, element: Element | None) -> tuple[Look, ...]:
     return tuple(Look(after=after, box=box) for after in places)
 
 
-def _gui(rng: random.Random, number: int, shared: random.Random) -> Sample:
-    scene = windows.draw(rng, number, shared)
+def _gui(rng: random.Random, number: int, scene: Scene) -> Sample:
     level = windows.LEVELS[number]
     element: Element | None = rng.choice(scene.elements)
     kind, label = element.kind, element.label
@@ -216,9 +214,9 @@ def _sign(rng: random.Random, level: int, shared: random.Random) -> Sample:
     return Sample(scene=scene, kind="chat", input={"prompt": question}, answer=answer, looks=looks)
 
 
-def _look(rng: random.Random, level: int, shared: random.Random) -> Sample:
-    scene, question, answer, target = windows.question(rng, level, shared)
-    looks = (Look(after=0, box=target.label_box if target else None),)
+def _look(rng: random.Random, level: int, scene: Scene) -> Sample:
+    question, answer, target = windows.question(rng, scene)
+    looks = (Look(after=0, box=click_patch(target) if target else None),)
     asked = {"prompt": question}
     return Sample(scene=scene, kind="chat", input=asked, answer=answer, target=target, looks=looks)
 
@@ -255,12 +253,13 @@ def _echo(rng: random.Random, level: int, shared: random.Random) -> Sample:
 DRAW: dict[Task, Callable[[random.Random, int, random.Random], Sample]] = {
     "tower": _tower,
     "ocr": _ocr,
-    "gui": _gui,
     "sign": _sign,
-    "look": _look,
     "talk": _talk,
     "echo": _echo,
 }
+
+ASK: dict[Task, Callable[[random.Random, int, Scene], Sample]] = {"gui": _gui, "look": _look}
+"""Tasks whose pictures are windows, about each of which many questions can be asked."""
 
 LEVELS: dict[Task, int] = {
     "tower": len(pages.DENSE_FONTS),
@@ -278,7 +277,19 @@ GROUP = 1000
 """Seeds with the same quotient by this draw pictures of the same size: a batch."""
 
 
-def sample(task: Task, level: int, seed: int) -> Sample:
-    """The sample of `task` at `level` that `seed` stands for: the same on every machine."""
+@lru_cache(maxsize=16)
+def _window(task: Task, level: int, seed: int) -> Scene:
+    shared = random.Random(f"{task}/{level}/batch/{seed // GROUP}")
+    return windows.draw(random.Random(f"{task}/{level}/{seed}"), level, shared)
+
+
+def sample(task: Task, level: int, seed: int, question: int = 0) -> Sample:
+    """The sample of `task` at `level` that `seed` stands for: the same on every machine.
+
+    Of gui and look, `question` is the number of the question about the window of `seed`.
+    """
+    if task in ASK:
+        scene = _window(task, level, seed)
+        return ASK[task](random.Random(f"{task}/{level}/{seed}/{question}"), level, scene)
     shared = random.Random(f"{task}/{level}/batch/{seed // GROUP}")
     return DRAW[task](random.Random(f"{task}/{level}/{seed}"), level, shared)

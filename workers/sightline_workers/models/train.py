@@ -30,8 +30,8 @@ from .release import release
 from .sets import SETS
 from .training import LANES, RATE, WARM, Training
 
-SIZES: dict[Task, int] = {"tower": 24, "ocr": 14, "gui": 10, "sign": 14, "look": 12, "talk": 32, "echo": 48}
-"""Samples a batch, such that all batches take about the same time."""
+SIZES: dict[Task, int] = {"tower": 24, "ocr": 14, "gui": 7, "sign": 14, "look": 7, "talk": 32, "echo": 48}
+"""Pictures, or questions without one, a batch, such that all batches take about the same time."""
 
 
 AHEAD = 2

@@ -159,6 +159,8 @@ class Training:
                 lesson, read = self.heads(seen.merged, torch.from_numpy(batch.truth).to(self.device))
                 loss = loss + LESSON * lesson
                 numbers |= {"lesson": lesson.item(), "read": read.item(), "right": read.item()}
+            if seen is not None and batch.questions > 1:
+                seen = seen.repeated(batch.questions)
             if batch.ids.shape[1]:
                 loss = loss + self._answers(batch, seen, numbers)
         return torch.autograd.grad(loss, self.parameters, allow_unused=True), numbers

@@ -1,10 +1,9 @@
 """What each patch of a drawing shows: a second lesson that teaches the vision tower to read before the text can.
 
-Of each 16 x 16 px patch: the character over its centre, that character's place in its line, its line; the centre and
-the colour of the clickable element it lies in; how far the patch's centre is from the character's left edge and from
-the top of its line: a page shares these two, and who knows them knows which pieces of strokes belong together; the
-element's kind, and its number among the buttons.
-The heads that learn this are thrown away at export.
+Of each 16 x 16 px patch: the character over its centre, that character's place in its line, its line; where it
+lies, or a click on it; the colour of the element it lies in; how far the patch's centre is from the character's left
+edge and from the top of its line: a page shares these two, and who knows them knows which pieces of strokes belong
+together; the element's kind, and its number among the buttons. The heads that learn this are thrown away at export.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ from numpy.typing import NDArray
 
 from .config import MERGE, PATCH
 from .drawing import colours
-from .drawing.scene import Box, Scene
+from .drawing.scene import Box, Element, Scene
 from .patches import order
 from .tokenizer import STEP
 
-KINDS = ("button", "field", "menu", "checkbox")
+KINDS = (("button", False), ("field", False), ("menu", False), ("checkbox", False), ("checkbox", True))
+"""What an element is, and whether it is ticked."""
 
 CLASSES = (98, 26, 8, 52, 52, 1 + len(colours.FILLS), 33, 41, 1 + len(KINDS), 8)
 """How many classes each of the ten questions has; class 0 says "nothing here"."""
@@ -33,6 +33,24 @@ LINE_ENDS, TEXT_ENDS = 96, 97
 def step_of(value: int, side: int) -> int:
     """The step in which `value` (px) of a picture's `side` (px) lies, from 0 to 49."""
     return min(1000 // STEP - 1, round(value / side * 1000 / STEP))
+
+
+def click_patch(element: Element) -> Box:
+    """The patch under the middle of the first character of the label of `element`, px.
+
+    That is where clicks go. The middle of an element is a place that its patches hardly ever come to know: they see
+    its label, but not how far it goes on.
+    """
+    x = (element.label_box[0] + PATCH // 2) // PATCH * PATCH
+    y = (element.label_box[1] + element.label_box[3]) // 2 // PATCH * PATCH
+    return x, y, x + PATCH, y + PATCH
+
+
+def place_of(scene: Scene, element: Element) -> tuple[int, int]:
+    """The steps of x and y in which a click on `element` is answered."""
+    x, y, _, _ = click_patch(element)
+    width, height = scene.image.size
+    return step_of(x + PATCH // 2, width), step_of(y + PATCH // 2, height)
 
 
 def of_patches(scene: Scene) -> NDArray[np.int64]:
@@ -55,16 +73,22 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         cell = (span(y1, y2), span(x, x + PATCH))
         _mark(grid, cell, end, len(line.text), row)
         _align(grid, cell, x, y1)
+    # Every patch knows where it is; where a click goes, the whole token knows where exactly.
+    width, height = scene.image.size
+    grid[3] = [1 + step_of(column * PATCH + PATCH // 2, width) for column in range(columns)]
+    grid[4] = [[1 + step_of(row * PATCH + PATCH // 2, height)] for row in range(rows)]
     buttons = 0
     for element in scene.elements:
         buttons += element.kind == "button"
-        x, y = (step_of(value, side) for value, side in zip(element.centre, scene.image.size, strict=True))
-        for x1, y1, x2, y2 in {element.box, element.label_box}:
-            cell = (span(y1, y2), span(x1, x2))
-            grid[3][cell], grid[4][cell] = 1 + x, 1 + y
-            grid[5][cell] = 1 + colours.FILLS.index(element.colour) if element.colour else 0
-            grid[8][cell] = 1 + KINDS.index(element.kind)
-            grid[9][cell] = min(CLASSES[9] - 1, buttons) if element.kind == "button" else 0
+        (x, y), (token,) = place_of(scene, element), tokens_under(scene, click_patch(element))
+        row, column = (MERGE * part for part in divmod(token, columns // MERGE))
+        grid[3][row : row + MERGE, column : column + MERGE] = 1 + x
+        grid[4][row : row + MERGE, column : column + MERGE] = 1 + y
+        x1, y1, x2, y2 = element.box
+        cell = (span(y1, y2), span(x1, x2))
+        grid[5][cell] = 1 + colours.FILLS.index(element.colour) if element.colour else 0
+        grid[8][cell] = 1 + KINDS.index((element.kind, element.ticked))
+        grid[9][cell] = min(CLASSES[9] - 1, buttons) if element.kind == "button" else 0
     return grid.reshape(len(CLASSES), -1)[:, order(rows, columns)]
 
 

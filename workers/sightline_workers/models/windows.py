@@ -87,7 +87,13 @@ def _control(rng: random.Random, kind: Kind, label: str, at: tuple[int, int]) ->
     if kind == "button":
         colour = rng.choice(colours.FILLS)
         return Control(label=label, at=at, colour=colour, fill=colours.tint(rng, colour))
-    return Control(label=label, at=at, kind=kind, room=rng.randint(48, 110), ticked=rng.random() < 0.5)
+    return Control(
+        label=label,
+        at=at,
+        kind=kind,
+        room=rng.randint(24, 80),
+        ticked=kind == "checkbox" and rng.random() < 0.5,
+    )
 
 
 def _on_grid(rng: random.Random, level: WindowLevel) -> list[Control]:
@@ -178,23 +184,20 @@ def absent(rng: random.Random, scene: Scene) -> str:
             return label
 
 
-def question(
-    rng: random.Random, number: int, shared: random.Random
-) -> tuple[Scene, str, str, Element | None]:
-    """A window of level `number`, a closed question about it, the answer, and the element to look at for it."""
-    scene = draw(rng, number, shared)
+def question(rng: random.Random, scene: Scene) -> tuple[str, str, Element | None]:
+    """A closed question about a window, the answer, and the element to look at for it."""
     buttons = [element for element in scene.elements if element.kind == "button"]
     boxes = [element for element in scene.elements if element.kind == "checkbox"]
     asked = rng.choice(("count", "colour", "colour", "there", "there", "ticked", "ticked"))
     if asked == "ticked" and boxes:
         box = rng.choice(boxes)
-        return scene, f"Is the box {box.label} ticked?", "Yes" if box.ticked else "No", box
+        return f"Is the box {box.label} ticked?", "Yes" if box.ticked else "No", box
     if asked == "colour" and buttons:
         button = rng.choice(buttons)
-        return scene, f"What colour is the button {button.label}?", str(button.colour), button
+        return f"What colour is the button {button.label}?", str(button.colour), button
     if asked == "there" and buttons and rng.random() < 0.5:
         button = rng.choice(buttons)
-        return scene, f"Is there a button {button.label}?", "Yes", button
+        return f"Is there a button {button.label}?", "Yes", button
     if asked == "there":
-        return scene, f"Is there a button {absent(rng, scene)}?", "No", None
-    return scene, "How many buttons are there?", str(len(buttons)), buttons[-1] if buttons else None
+        return f"Is there a button {absent(rng, scene)}?", "No", None
+    return "How many buttons are there?", str(len(buttons)), buttons[-1] if buttons else None

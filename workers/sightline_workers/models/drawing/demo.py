@@ -26,15 +26,19 @@ class DemoImage:
 
 def demo_images() -> dict[str, DemoImage]:
     """A receipt for ocr, a window for gui and a sign for chat, by the name of the kind."""
-    receipt = draw_page(["Coffee 3.20", "Bread 4.75", "Total 7.95"], PageStyle())
+    receipt = draw_page(
+        ["Coffee 3.20", "Bread 4.75", "Total 7.95"], PageStyle(width=352, height=128, left=23, top=13)
+    )
     window = draw_window(
         [
-            Control(label="Save", at=(32, 64), colour="green"),
-            Control(label="Close", at=(192, 64), colour="red"),
+            Control(label="Name", kind="field", at=(30, 54), room=80),
+            Control(label="Wrap", kind="checkbox", at=(210, 61)),
+            Control(label="Save", at=(42, 133), colour="green"),
+            Control(label="Close", at=(197, 138), colour="red"),
         ],
-        WindowStyle(title="Editor", title_at=(16, 0)),
+        WindowStyle(width=352, height=224, title="Editor", title_at=(14, 0)),
     )
-    sign = draw_page(["Gate B12"], PageStyle(ink="white", paper="blue", left=16, top=32))
+    sign = draw_page(["Gate B12"], PageStyle(width=320, ink="blue", left=77, top=21))
     close = next(element for element in window.elements if element.label == "Close")
     return {
         "ocr": DemoImage(image=receipt.image, prompt="", text=receipt.text),

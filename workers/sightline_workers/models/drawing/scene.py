@@ -43,7 +43,7 @@ class Element:
     box: Box
     """Where a click works."""
     label_box: Box
-    """Where its label is written: beside the box of a field, within the box of all others."""
+    """Where its label is written, within `box`."""
     kind: Kind = "button"
     colour: str | None = None
     """The name of a button's fill, one of `colours.FILLS`."""

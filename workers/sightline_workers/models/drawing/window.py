@@ -20,7 +20,7 @@ TICK_BOX = 22
 """Edge of a checkbox's square, px."""
 
 GAP = 8
-"""Between a label and its field or square, px."""
+"""Between a label and its square, px."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class Control:
     """Of a button."""
     fill: RGB | None = None
     """The very shade of a button."""
-    room: int = 80
-    """Width of a field's box, px."""
+    room: int = 60
+    """How far a field goes on behind its label, px."""
     ticked: bool = False
     """Of a checkbox."""
 
@@ -77,7 +77,7 @@ def extent(control: Control, style: WindowStyle) -> Box:
     """The box around all of `control`, padding included."""
     (x, y), width, height = control.at, style.wide(control.label), style.line
     if control.kind == "field":
-        return (x, y - style.pad_y, x + width + GAP + control.room, y + height + style.pad_y)
+        return (x - style.pad_x, y - style.pad_y, x + width + control.room, y + height + style.pad_y)
     if control.kind == "checkbox":
         return (x, y, x + TICK_BOX + GAP + width, y + height)
     pad = 0 if control.kind == "menu" else style.pad_y
@@ -92,10 +92,9 @@ def _draw_button(draw: ImageDraw.ImageDraw, control: Control, style: WindowStyle
 
 
 def _draw_field(draw: ImageDraw.ImageDraw, control: Control, style: WindowStyle) -> Box:
-    x1, y1, x2, y2 = _within(extent(control, style), style)
-    x1 += style.wide(control.label) + GAP
-    draw.rectangle((x1, y1, x2 - 1, y2 - 1), fill=(255, 255, 255), outline=OUTLINE, width=2)
-    return x1, y1, x2, y2
+    box = _within(extent(control, style), style)
+    draw.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=(255, 255, 255), outline=OUTLINE, width=2)
+    return box
 
 
 def _draw_checkbox(draw: ImageDraw.ImageDraw, control: Control, style: WindowStyle) -> Box:
