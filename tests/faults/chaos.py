@@ -42,7 +42,9 @@ WEIGHTS = {
     "freeze worker": 1,
     "freeze engine": 1,
 }
-PAUSE_S = (0.3, 1.2)
+PAUSE_S = (0.1, 0.8)
+BETWEEN, PATIENT_S = 2, 10.0
+"""Jobs accepted between two faults, and the longest wait for them."""
 LEASE_S = 3.0
 BASE_JOB = 10_000_000
 REPEATED, SHARE_REPEATED = 30, 0.15
@@ -153,10 +155,14 @@ class Breaker:
         self._later.append(thread)
 
 
-def break_for(minutes: float, seed: int, apply: Callable[[Fault], None]) -> None:
+def break_for(minutes: float, seed: int, apply: Callable[[Fault], None], accepted: Callable[[], int]) -> None:
+    """Apply the seed's faults, each after its pause and after clients got on: a dead platform has no more to lose."""
     end = time.monotonic() + minutes * 60
     for fault in schedule(seed):
         time.sleep(fault.pause_s)
+        wanted, patient_until = accepted() + BETWEEN, time.monotonic() + PATIENT_S
+        while accepted() < wanted and time.monotonic() < min(end, patient_until):
+            time.sleep(0.05)
         if time.monotonic() > end:
             return
         apply(fault)
@@ -177,7 +183,7 @@ def run_platform(minutes: float, seed: int, postgres: PostgreSQLServer | None) -
 
         with Crowd(clients, make=make, seed=seed, pause_s=0.25, cancels=0.05) as crowd:
             breaker = Breaker(platform, totals)
-            break_for(minutes, seed, breaker.apply)
+            break_for(minutes, seed, breaker.apply, lambda: len(crowd.jobs))
             breaker.settle()
         platform.wait_ready()
         platform.drained(within_s=300.0)
@@ -263,7 +269,7 @@ def run_plain(minutes: float, seed: int) -> None:
     try:
         plain.start()
         until(plain.done, what="plain Celery works")
-        break_for(minutes, seed, apply)
+        break_for(minutes, seed, apply, lambda: len(plain.accepted))
         plain.stop_submitting()
         _settle(plain.done)
         done = Counter(plain.done())
