@@ -142,6 +142,11 @@ def _withdraw(principal: Principal, queues: Sequence[str]) -> None:
         admission.withdraw(tenant=principal.tenant, queue=name)
 
 
+def named(*, key: str | None, body: Any, route: str) -> Idempotency | None:
+    """The name of a request without files; None when its client gave it none."""
+    return _idempotency(key, body, {}, route)
+
+
 def _idempotency(
     key: str | None, body: Any, files: Mapping[str, UploadedFile[Any]], route: str
 ) -> Idempotency | None:

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from pydantic import Field
 from rest_framework.request import Request
 
-from sightline.api.native.intake import refuse_forbidden
+from sightline.api.native.intake import named, refuse_forbidden
 from sightline.api.native.request import MetadataKey, MetadataText, validate
 from sightline.api.native.view import answer
 from sightline.api.openai import documents
@@ -29,6 +29,7 @@ from sightline.errors import FieldError, InvalidInput, NotFound
 from sightline.kinds.registry import KINDS
 from sightline.tenants.models import ApiKey
 
+ROUTE = "POST /v1/batches"
 LONGEST_WINDOW_S = 366 * 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -89,6 +90,7 @@ class BatchesView(OpenAIView):
             results_kept_s=kept_s(kept.seconds, "output_expires_after/seconds")
             if kept
             else settings.FILE_RETENTION_S,
+            idempotency=named(key=request.META.get("HTTP_IDEMPOTENCY_KEY"), body=body, route=ROUTE),
         )
         return answer(shown(batch))
 

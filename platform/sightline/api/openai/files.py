@@ -94,10 +94,10 @@ class FileContentView(OpenAIView):
 
     @documents.file_content
     def get(self, request: Request, file_id: str) -> Any:
-        row = _found(self, file_id)
+        row, skip = _found(self, file_id), _skip(request)
         headers = {CHUNKED: "1", "Content-Disposition": f'attachment; filename="{of_file(row.pk)}"'}
         if row.batch is not None:
-            made = pages(batch=row.batch, state=LineState(row.lines), surface=Lines(), skip=_skip(request))
+            made = pages(batch=row.batch, state=LineState(row.lines), surface=Lines(), skip=skip)
             return StreamingHttpResponse(_tidy(made), content_type="application/jsonl", headers=headers)
         try:
             file = storage.open_file(row.name)
