@@ -25,7 +25,7 @@ up: install ## Start the platform without the demo's jobs
 
 .PHONY: test
 test: install ## Run every test that this machine can run
-	$(if $(T),,$(BIN)/python -m pytest --database=postgres tests/integration tests/faults/test_faults_database.py)
+	$(if $(T),,$(BIN)/python -m pytest --database=postgres tests/integration tests/faults/test_faults_database.py tests/faults/test_faults_every_line.py)
 	$(BIN)/python -m pytest $(T)
 
 .PHONY: lint

@@ -187,6 +187,25 @@ def test_cancelling_a_queued_job_never_reaches_the_engine(platform: Platform) ->
     assert platform.attempts(job) == []
 
 
+def test_deadlines_end_jobs_in_the_queue_and_aboard_the_engine(platform: Platform) -> None:
+    client = platform.client()
+    aborted = {name: platform.twin(name).stats()["aborted"] for name in platform.group_names}
+    for name in platform.group_names:
+        platform.twin(name).faults(delay_s=60.0)
+    platform.pause("ocr")
+    # Longer than jobs take here: a deadline that cannot be met would be refused at the door.
+    queued, running = (client.submit(body(kind, 310, deadline_ms=12_000)) for kind in ("ocr", "chat"))
+    group, _ = until(lambda: platform.worker_of(running), what="the job runs")
+    until(
+        lambda: platform.twin(group).stats()["aborted"] > aborted[group], what="the engine drops the request"
+    )
+    ends = [client.wait(job) for job in (queued, running)]
+    assert [(end["status"], end["error"]["code"]) for end in ends] == [("expired", "deadline_exceeded")] * 2
+    platform.resume("ocr")
+    assert platform.attempts(queued) == [], "it never reached an engine"
+    assert [a["outcome"] for a in platform.attempts(running)] == ["expired"]
+
+
 @pytest.mark.row(10)
 def test_a_waiting_client_that_leaves_changes_nothing(platform: Platform) -> None:
     client = platform.client()
