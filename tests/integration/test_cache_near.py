@@ -1,12 +1,14 @@
 """Answers to nearly the same request, and what keeps them from being wrong."""
 
 import io
-from dataclasses import replace
+import json
 from typing import Any
 
 import pytest
 from PIL import Image
 from support import hard_pairs
+from support.api import Api
+from support.bodies import data_uri
 
 from sightline.cache.values import Picture, Wanted
 from sightline.fleet.models import Group, Intake
@@ -18,6 +20,7 @@ from sightline.media import services as media
 from sightline.near import checks, shadows, switch
 from sightline.near.models import Check, Entry, PictureHash
 from sightline.near.verdict import Verdict
+from sightline.telemetry import exposition
 from sightline.tenants.models import Tenant
 
 REVISION = "r" * 12
@@ -301,4 +304,56 @@ def test_an_operator_can_switch_it_off(fleet: Any) -> None:
     state = switch.turn(kind="ocr", model="default", serve=False, actor="ops")
     assert (state.on, state.off_by) == (False, "ops")
     assert _ask(fleet, _copy()).status == Status.QUEUED
-    assert replace(state, on=True) != state
+
+
+# --- what an operator sees -----------------------------------------------------------------------------------------
+
+NEAR = "/api/v1/near-cache/ocr"
+
+
+def test_the_rate_of_false_hits_and_its_bound_are_shown_and_can_be_reset(fleet: Any) -> None:
+    api = Api(scopes=["admin"])
+    assert api.client.get(NEAR).json()["false_rate"] is None
+    _hit(fleet)
+    shadows.launch()
+    _answered(fleet, _shadow(), "RECEIPT")
+    shadows.settle()
+    shown = api.client.get(NEAR).json()
+    assert (shown["serving"], shown["checked"], shown["false"], shown["false_rate"]) == (False, 1, 1, 1.0)
+    assert (shown["off_by"], shown["false_rate_upper"]) == (None, 1.0)
+    page = exposition.text().decode()
+    assert 'sightline_near_serving{kind="ocr",tag="default"} 0.0' in page
+    assert 'sightline_near_false_rate_upper{kind="ocr",tag="default"} 1.0' in page
+    reset = api.client.patch(NEAR, json.dumps({"serving": True}), content_type="application/json")
+    assert (reset.status_code, reset.json()["serving"], reset.json()["checked"]) == (200, True, 0)
+
+
+def test_only_an_operator_may(fleet: Any) -> None:
+    assert Api().client.get(NEAR).status_code == 403
+    assert Api("u", scopes=["admin"]).client.get("/api/v1/near-cache/video").status_code == 404
+
+
+def test_a_shadow_is_nobody_s_job(fleet: Any) -> None:
+    hit = _hit(fleet)
+    shadows.launch()
+    api = Api(fleet.tenant().name)
+    listed = [job["id"] for job in api.client.get("/api/v1/jobs").json()["data"]]
+    assert hit.public_id in listed
+    assert _shadow().public_id not in listed
+    assert api.client.get(f"/api/v1/jobs/{_shadow().public_id}").status_code == 404
+
+
+def test_over_the_api_a_copy_is_answered_at_once(fleet: Any) -> None:
+    api = Api()
+
+    def ask(data: bytes) -> Any:
+        given = {"images": [{"data": data_uri(data)}], "mode": "text"}
+        return api.post("/api/v1/jobs", {"kind": "ocr", "input": given, "cache": {"mode": "near"}})
+
+    first = ask(_original())
+    assert first.status_code == 202
+    assert fleet.finish(fleet.claimed(group=GPU0), "INVOICE")
+    again = ask(_copy())
+    assert (again.status_code, again.json()["served_from"]) == (200, "near")
+    assert again.json()["output"] == {"text": "INVOICE"}
+    assert ask(hard_pairs.jpeg(85)(FORM.picture(CHANGES[0]))).status_code == 202

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q
 
+from sightline.audit import services as audit
 from sightline.clock import After
 from sightline.near import bound
 from sightline.near.models import Check, Switch
@@ -89,11 +90,13 @@ def judge(*, kind: str, model: str) -> bool:
 
 def turn(*, kind: str, model: str, serve: bool, actor: str) -> State:
     """An operator's word. Switched on, the count of checks begins anew."""
-    row, _ = Switch.objects.get_or_create(kind=kind, model=model)
-    if serve:
-        Switch.objects.filter(pk=row.pk).update(off_at=None, off_by="", counted_from=After())
-    else:
-        Switch.objects.filter(pk=row.pk, off_at=None).update(off_at=After(), off_by=actor[:150])
+    with transaction.atomic():
+        row, _ = Switch.objects.get_or_create(kind=kind, model=model)
+        if serve:
+            Switch.objects.filter(pk=row.pk).update(off_at=None, off_by="", counted_from=After())
+        else:
+            Switch.objects.filter(pk=row.pk, off_at=None).update(off_at=After(), off_by=actor[:150])
+        audit.write(actor=actor, action=f"near.{'on' if serve else 'off'}", subject=f"{kind}.{model}")
     forget()
     return of(kind=kind, model=model)
 

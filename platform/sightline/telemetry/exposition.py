@@ -13,6 +13,7 @@ from sightline.celery import queue_name
 from sightline.fleet.models import EngineState, Group, Queue
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
+from sightline.near import switch
 from sightline.redis_client import RedisAway
 from sightline.telemetry import depth, metrics
 
@@ -37,7 +38,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def text() -> bytes:
     """The whole page. Raises DatabaseError when the database is away; Redis may be."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Scrape([*_queues(), *_fleet(), *_counted()]))
+    registry.register(_Scrape([*_queues(), *_fleet(), *_near(), *_counted()]))
     return generate_latest(registry)
 
 
@@ -114,6 +115,30 @@ def _fleet() -> Iterator[Metric]:
             if (value := group.readings.get(name)) is not None:
                 family.add_metric(where, value)
     yield from (seats, states, restarts, tokens, *measured.values())
+
+
+def _near() -> Iterator[Metric]:
+    """How far the near cache can be trusted."""
+    labels = ["kind", "tag"]
+    serving = GaugeMetricFamily(
+        "sightline_near_serving", "0 while hits of the near cache are switched off.", labels=labels
+    )
+    checked = GaugeMetricFamily(
+        "sightline_near_checked", "Near hits that the engine answered once more.", labels=labels
+    )
+    false = GaugeMetricFamily(
+        "sightline_near_false", "Near hits that the engine answered differently.", labels=labels
+    )
+    upper = GaugeMetricFamily(
+        "sightline_near_false_rate_upper", "95 % upper bound of the share of false hits.", labels=labels
+    )
+    for state in switch.every():
+        where = [state.kind, state.model]
+        serving.add_metric(where, state.on)
+        checked.add_metric(where, state.checked)
+        false.add_metric(where, state.false)
+        upper.add_metric(where, state.upper)
+    yield from (serving, checked, false, upper)
 
 
 def _counted() -> Iterator[Metric]:

@@ -8,6 +8,7 @@ from sightline.api.native.events import EventsView
 from sightline.api.native.groups import GroupsView, GroupView
 from sightline.api.native.jobs import JobsView, JobView
 from sightline.api.native.keys import KeysView, KeyView, QuotasView, RotateKeyView
+from sightline.api.native.near import NearView
 from sightline.api.native.queues import QueueView
 from sightline.api.native.replay import ReplayView
 from sightline.api.native.uploads import UploadsView
@@ -32,6 +33,7 @@ urlpatterns = [
     path("jobs/<str:public_id>/media/<int:index>", JobMediaView.as_view(), name="job-media"),
     path("uploads", UploadsView.as_view(), name="uploads"),
     path("queues/<str:kind>", QueueView.as_view(), name="queue"),
+    path("near-cache/<str:kind>", NearView.as_view(), name="near-cache"),
     path("keys", KeysView.as_view(), name="keys"),
     path("keys/<str:public_id>", KeyView.as_view(), name="key"),
     path("keys/<str:public_id>/rotate", RotateKeyView.as_view(), name="key-rotate"),
