@@ -133,7 +133,7 @@ def test_a_run_to_the_terminal_is_shown_in_order_and_then_forgotten(
     platform: Platform, shell: Shell, pictures: Path
 ) -> None:
     chosen = [str(path) for path in sorted(pictures.glob("*.png"))[:3]]
-    lines = shell.run("submit", "ocr", *chosen, "--json").splitlines()
+    lines = shell.run("submit", "ocr", *chosen, "--json", "--cache", "refresh").splitlines()
     assert [json.loads(line)["status"] for line in lines] == ["succeeded"] * 3
     assert not list((shell.folder / "state").rglob("*.jsonl"))
 

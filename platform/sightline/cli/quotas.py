@@ -6,7 +6,7 @@ from sightline.cli.django_setup import database
 from sightline.cli.tables import print_table
 
 
-class Number(click.ParamType):
+class Number(click.ParamType[int | None]):
     """A whole number, or `none` for no bound."""
 
     name = "number"

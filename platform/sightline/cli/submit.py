@@ -21,6 +21,11 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option("--model", help="Model tag; default the server's."),
         param_option,
+        click.option(
+            "--cache",
+            type=click.Choice(["exact", "near", "off", "refresh"]),
+            help="How earlier answers are used; default exact at temperature 0, otherwise off.",
+        ),
         click.option("--tag", "tags", multiple=True, help="A tag on the job; repeatable."),
         click.option(
             "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Save results here."
@@ -94,6 +99,7 @@ def _run(
     *,
     model: str | None,
     params: Sequence[str],
+    cache: str | None,
     tags: Sequence[str],
     output: Path | None,
     as_json: bool,
@@ -112,6 +118,8 @@ def _run(
         envelope["params"] = parameters(params)
     if model:
         envelope["model"] = model
+    if cache:
+        envelope["cache"] = {"mode": cache}
     if tags:
         envelope["tags"] = list(tags)
     if follow and (len(asked) > 1 or as_json or no_wait or output):
