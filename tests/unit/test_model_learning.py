@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sightline_workers.models import checkpoint, figures, truth
+from sightline_workers.models import checkpoint, figures, places, truth
 from sightline_workers.models.batch import assemble, draw
 from sightline_workers.models.curriculum import Curriculum
 from sightline_workers.models.heads import looking
@@ -76,6 +76,17 @@ def test_training_starts_from_the_shipped_weights():
     name = "model.language_model.layers.0.mlp.up_proj.weight"
     assert torch.equal(training.averaged().state_dict()[name], weights[name].float())
     assert training.step > 1000
+
+
+def test_places_stand_out_in_a_fresh_tower():
+    table = torch.nn.Embedding(256, 128)
+    torch.nn.init.normal_(table.weight, std=0.02)
+    places.mark(table)
+    grid = table.weight.detach().view(16, 16, 128)
+    assert (grid[3, 4] - grid[3, 5]).norm() > 1
+    assert (grid[3, 4] - grid[4, 4]).norm() > 1
+    # A column is the same step to the right in every row.
+    assert (grid[3, 9] - grid[3, 4] - (grid[12, 9] - grid[12, 4])).norm() < 1
 
 
 def test_reading_looks_at_the_character_that_comes_next():

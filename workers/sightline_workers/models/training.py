@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen3VLForConditionalGeneration
 
-from . import batched, config
+from . import batched, config, places
 from .batch import Batch
 from .curriculum import Curriculum
 from .heads import PatchHeads, looking
@@ -66,6 +66,7 @@ class Training:
         torch.manual_seed(0)
         self.device = device
         self.model = Qwen3VLForConditionalGeneration._from_config(config.build())
+        places.mark(self.model.model.visual.pos_embed)
         self.model.float().to(device)
         self.heads = PatchHeads(self.model.config.text_config.hidden_size).to(device)
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]

@@ -73,10 +73,11 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         cell = (span(y1, y2), span(x, x + PATCH))
         _mark(grid, cell, end, len(line.text), row)
         _align(grid, cell, x, y1)
-    # Every patch knows where it is; where a click goes, the whole token knows where exactly.
-    width, height = scene.image.size
-    grid[3] = [1 + step_of(column * PATCH + PATCH // 2, width) for column in range(columns)]
-    grid[4] = [[1 + step_of(row * PATCH + PATCH // 2, height)] for row in range(rows)]
+    if scene.elements:
+        # Every patch knows where it is; where a click goes, the whole token knows where exactly.
+        width, height = scene.image.size
+        grid[3] = [1 + step_of(column * PATCH + PATCH // 2, width) for column in range(columns)]
+        grid[4] = [[1 + step_of(row * PATCH + PATCH // 2, height)] for row in range(rows)]
     buttons = 0
     for element in scene.elements:
         buttons += element.kind == "button"
