@@ -14,20 +14,26 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("path", "vllm", "priority", "priority_vllm", "fleet", "fleet_poison", "intake", "baselines")
+NAMES = (
+    "path", "intake", "vllm", "baselines", "cache", "priority", "priority_vllm", "fleet", "fleet_poison",
+)  # fmt: skip
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="name", help=f"which: {', '.join(NAMES)}; all by default")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"which: {', '.join(NAMES)} by default; {', '.join(MORE)}"
+    )
     parser.add_argument("--quick", action="store_true", help="short windows, to see that everything runs")
     parser.add_argument("--report", type=Path, default=ROOT / "report", help="folder to write to")
     parser.add_argument("--keep", action="store_true", help="keep the throw-away folder with its logs")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(NAMES):
-        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if unknown := set(options.names) - {*NAMES, *MORE}:
+        parser.error(
+            f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join((*NAMES, *MORE))}"
+        )
 
     # A platform of its own, whose sockets must fit into 107 bytes: a short folder.
     folder = Path(tempfile.mkdtemp(prefix="slbench-"))

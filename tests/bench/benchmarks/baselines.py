@@ -1,22 +1,13 @@
 """Sightline beside what people run otherwise, on the same engine with the same requests in the same run."""
 
 import asyncio
-import json
-import os
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
-from driver import load, users, workload
-from driver.background import Background, python
-from driver.http_client import HttpClient
+from driver import load, systems, users, workload
 from driver.report import Finding, Plot, Table, ratio
 from driver.scale import Scale
 from driver.stack import Stack
 from driver.twin import Twin
-
-from sightline import embedded_redis
 
 SPEED = {"published": 8.0, "batching": 3.0}
 """How many times faster than published the twin runs, so that a run stays short. The platform's own time is not
@@ -26,30 +17,29 @@ ALONE_PER_S = 3.2
 RQ_EACH_S = 0.1
 """What RQ takes about for a job beside the engine, for the length of its windows: it forks."""
 USERS = (1, 16, 100, 120)
-NOT_MEASURED = {("RQ", 100)}
+QUICK_USERS = (1, 100, 120)
+NOT_MEASURED = {("RQ", 16), ("RQ", 100)}
 """Its windows are the longest, and 120 users say the same."""
 SYSTEMS = ("synchronous", "RQ", "Sightline", "bare")
 AIM = {"published": 2.0, "batching": 4.6}
-_FOLDER = Path(__file__).resolve().parents[1] / "baselines"
 _POLL_S = 0.5
-_MOST_POLLS_PER_S = 150.0
+"""How often a user of RQ asks for its result, at the engine's own speed."""
 
-MakeUsers = Callable[[int], list[load.User]]
 Found = dict[str, dict[int, load.Samples]]
 
 
 def run(scale: Scale) -> Finding:
     found = {profile: asyncio.run(_profile(scale, profile)) for profile in SPEED}
     tables, summary, plots = [], [], []
-    for profile, systems in found.items():
+    for profile, by_system in found.items():
         rows = []
-        for count in USERS:
-            base = systems["synchronous"][count]
-            limit = systems["bare"][count]
+        for count in QUICK_USERS if scale.quick else USERS:
+            base = by_system["synchronous"][count]
+            limit = by_system["bare"][count]
             for name in SYSTEMS:
-                if count not in systems[name]:
+                if count not in by_system[name]:
                     continue
-                s = systems[name][count]
+                s = by_system[name][count]
                 rows.append(
                     [count, name, s.per_s, s.quantile_ms(0.5), s.quantile_ms(0.95), s.quantile_ms(0.99), s.failures,
                      ratio(s.per_s, base.per_s), ratio(s.per_s, limit.per_s)]
@@ -63,14 +53,14 @@ def run(scale: Scale) -> Finding:
             )
         )  # fmt: skip
         for count in (100, 120):
-            own, base, bare = (systems[name][count] for name in ("Sightline", "synchronous", "bare"))
+            own, base, bare = (by_system[name][count] for name in ("Sightline", "synchronous", "bare"))
             less = 1 - own.quantile_ms(0.99) / base.quantile_ms(0.99)
             summary.append(
                 f"{profile}, {count} users: {ratio(own.per_s, base.per_s)} synchronous (aim {AIM[profile]}×),"
-                f" {ratio(own.per_s, systems['RQ'][120].per_s)} RQ, {ratio(own.per_s, bare.per_s)} bare (aim 0.85×),"
+                f" {ratio(own.per_s, by_system['RQ'][120].per_s)} RQ, {ratio(own.per_s, bare.per_s)} bare (aim 0.85×),"
                 f" p99 {-less:+.0%} (aim −67 %), {own.failures} failures"
             )
-        plots += [_plot(profile, systems, what) for what in ("jobs/s", "p99 ms")]
+        plots += [_plot(profile, by_system, what) for what in ("jobs/s", "p99 ms")]
     return Finding(
         name="baselines",
         title="Beside the baselines",
@@ -98,21 +88,25 @@ async def _profile(scale: Scale, profile: str) -> Found:
         stack.workers_listen("gpu0")
         pictures = workload.screens(20)
         tasks = [workload.chat(pictures[seed % len(pictures)], seed=seed) for seed in range(60)]
-        bare, native = [task.engine("default") for task in tasks], [task.native() for task in tasks]
+        bare, native = [task.plain("default") for task in tasks], [task.native() for task in tasks]
         for picture in pictures:  # known pictures: intake has a benchmark of its own
             await users.upload(stack, picture)
-        make: dict[str, MakeUsers] = {
-            "synchronous": _synchronous(things, folder, twin.url, bare),
-            "RQ": _rq(things, folder, twin.url, bare, speed),
+        make: dict[str, systems.MakeUsers] = {
+            "synchronous": systems.synchronous(things, folder, twin.url, bare),
+            "RQ": systems.rq(things, folder, twin.url, bare, poll_s=_POLL_S / speed),
             "Sightline": lambda count: [users.waiting_user(stack, native, start=n) for n in range(count)],
             "bare": lambda count: [users.bare_user(twin.url, bare, start=n) for n in range(count)],
         }
+        await load.closed_loop(
+            make["Sightline"](16), seconds=3.0
+        )  # threads and caches that first jobs pay for
         found: Found = {name: {} for name in SYSTEMS}
         for name in SYSTEMS:
-            for count in USERS:
+            for count in QUICK_USERS if scale.quick else USERS:
                 if (name, count) in NOT_MEASURED:
                     continue
                 found[name][count] = await _window(scale, make[name](count), name, count, speed)
+                print(f"  {profile}: {name}, {count} users: {found[name][count].per_s:.1f}/s", flush=True)
                 await _quiet(twin)
         return found
 
@@ -141,63 +135,7 @@ async def _quiet(twin: Twin) -> None:
         await asyncio.sleep(0.1)
 
 
-def _synchronous(things: ExitStack, folder: Path, engine: str, bodies: list[bytes]) -> MakeUsers:
-    server = _background(things, folder, "synchronous_server", engine)
-    url = server.told(r"listening on (http://\S+)")
-    return lambda count: [users.bare_user(url, bodies, start=n) for n in range(count)]
-
-
-def _rq(things: ExitStack, folder: Path, engine: str, bodies: list[bytes], speed: float) -> MakeUsers:
-    socket = folder / "rq-redis" / "redis.sock"
-    redis = Background(
-        name="rq-redis", argv=embedded_redis.argv(folder=socket.parent, socket=socket), folder=folder, env={}
-    )
-    redis.start()
-    things.callback(redis.child.kill)
-    while not embedded_redis.answers(socket):
-        time.sleep(0.02)
-    server = _background(things, folder, "rq_server", str(socket), engine)
-    _background(things, folder, "rq_worker", str(socket)).told(r"(ready)")
-    url = server.told(r"listening on (http://\S+)")
-
-    def make(count: int) -> list[load.User]:
-        from redis import Redis
-
-        with Redis(unix_socket_path=str(socket)) as connection:
-            connection.delete("rq:queue:bench")  # what the last window left
-        # Scaled as the engine is, but many users must not poll the machine to a standstill.
-        pause_s = max(_POLL_S / speed, count / _MOST_POLLS_PER_S)
-        return [_polling_user(url, bodies[n % len(bodies)], pause_s) for n in range(count)]
-
-    return make
-
-
-def _polling_user(url: str, body: bytes, pause_s: float) -> load.User:
-    client = HttpClient(url)
-
-    async def user() -> bool:
-        answer = await client.request("POST", "/jobs", body)
-        job = json.loads(answer.body)["id"]
-        while True:
-            await asyncio.sleep(pause_s)
-            state = json.loads((await client.request("GET", f"/jobs/{job}")).body)
-            if state["status"] in ("finished", "failed", "stopped", "canceled"):
-                return bool(state["status"] == "finished")
-
-    return user
-
-
-def _background(things: ExitStack, folder: Path, script: str, *arguments: str) -> Background:
-    env = {**os.environ, "PYTHONPATH": str(_FOLDER)}
-    background = Background(
-        name=script, argv=python(str(_FOLDER / f"{script}.py"), *arguments), folder=folder, env=env
-    )
-    background.start()
-    things.callback(background.child.kill)
-    return background
-
-
-def _plot(profile: str, systems: Found, what: str) -> Plot:
+def _plot(profile: str, by_system: Found, what: str) -> Plot:
     def value(samples: load.Samples) -> float:
         return samples.per_s if what == "jobs/s" else samples.quantile_ms(0.99)
 
@@ -206,6 +144,6 @@ def _plot(profile: str, systems: Found, what: str) -> Plot:
         title=f"Profile {profile}, {SPEED[profile]:g}× its speed",
         x_label="users",
         y_label=what,
-        lines={name: (list(by), [value(s) for s in by.values()]) for name, by in systems.items()},
+        lines={name: (list(by), [value(s) for s in by.values()]) for name, by in by_system.items()},
         logarithmic=what != "jobs/s",
     )

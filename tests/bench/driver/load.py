@@ -39,6 +39,15 @@ class Samples:
         }
 
 
+def together(parts: Sequence[Samples]) -> Samples:
+    """Several windows as one."""
+    return Samples(
+        seconds=sum(part.seconds for part in parts),
+        latencies_ms=[ms for part in parts for ms in part.latencies_ms],
+        failures=sum(part.failures for part in parts),
+    )
+
+
 def quantile(values: Sequence[float], q: float) -> float:
     """The nearest-rank quantile; NaN of nothing."""
     if not values:

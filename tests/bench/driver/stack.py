@@ -28,7 +28,9 @@ class Stack:
         self.home = folder
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SIGHTLINE_")}
         chosen = {f"SIGHTLINE_SEATS_{kind.upper()}": str(n) for kind, n in (seats or GPU_SEATS).items()}
-        self.env = {**clean, "SIGHTLINE_HOME": str(folder), **chosen, **(settings or {})}
+        # What is measured is the way to the engine, and the requests repeat; the benchmark of the cache switches it on.
+        own = {"SIGHTLINE_HOME": str(folder), "SIGHTLINE_CACHE": "false"}
+        self.env = {**clean, **own, **chosen, **(settings or {})}
         self.url = ""
         self.key = ""
         self._running: dict[str, Background] = {}

@@ -70,6 +70,13 @@ class Task:
         )
         return json.dumps(_body(request), separators=(",", ":")).encode()
 
+    def plain(self, model: str) -> bytes:
+        """The same as somebody sends it who calls the engine himself: answered in one piece, without our extras."""
+        body = json.loads(self.engine(model))
+        for name in ("stream", "stream_options", "priority"):
+            body.pop(name, None)
+        return json.dumps(body, separators=(",", ":")).encode()
+
     def _call(self) -> Call:
         kind = KINDS[self.kind]
         given, stored, images = dict(self.input), [], []
@@ -88,12 +95,19 @@ def prompt(tokens: int, seed: int) -> str:
     return f"Question {seed}. " + " ".join(chance.choice(WORDS) for _ in range(tokens - 4))
 
 
-def chat(picture: Picture | None, *, seed: int, tokens: int = 256, max_tokens: int = 64) -> Task:
-    """A chat about a picture."""
+def chat(
+    picture: Picture | None,
+    *,
+    seed: int,
+    tokens: int = 256,
+    max_tokens: int = 64,
+    more: dict[str, Any] | None = None,
+) -> Task:
+    """A chat about a picture; `more`: further parameters."""
     return Task(
         kind="chat",
         input={"prompt": prompt(tokens, seed)},
-        params={"max_tokens": max_tokens},
+        params={"max_tokens": max_tokens, **(more or {})},
         picture=picture,
     )
 
