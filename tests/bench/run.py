@@ -17,8 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("path", "intake", "vllm", "baselines", "cache", "near", "priority", "fleet")
 MORE = ("priority_vllm", "fleet_poison")
 """Only when they are named: they take long, or say what another one says."""
-    "path", "intake", "vllm", "baselines", "cache", "priority", "priority_vllm", "fleet", "fleet_poison",
-)  # fmt: skip
 
 
 def main() -> int:
