@@ -75,23 +75,15 @@ import base64, os, sys
 import django
 django.setup()
 from sightline.jobs import wakeups
+from sightline.jobs.models import Job
 from sightline.jobs.services.submit import Submission, submit
 from sightline.tenants.models import Tenant
 
 def die(**_):
-    print(published_by.public_id, flush=True)
+    print(Job.objects.latest("id").public_id, flush=True)
     os.kill(os.getpid(), 9)
 
 wakeups.publish = die
-from sightline.jobs.services import submit as module
-_insert = module._insert
-
-def insert(submission, *rest):
-    global published_by
-    published_by = _insert(submission, *rest)
-    return published_by
-
-module._insert = insert
 submit(submission=Submission(
     tenant=Tenant.objects.get(name=sys.argv[1]), api_key=None, kind="chat", model="default",
     input={"messages": [{"role": "user", "content": "What is lost?"}]}, params={}, images=[], cost=1,
