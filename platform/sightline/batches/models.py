@@ -24,7 +24,7 @@ class BatchStatus(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"  # ended because somebody asked for it; what was done is kept
 
 
-ACTIVE = frozenset(
+ACTIVE: frozenset[str] = frozenset(
     {
         BatchStatus.VALIDATING,
         BatchStatus.IN_PROGRESS,

@@ -26,6 +26,9 @@ def test_the_document_is_valid_and_every_path_answers(api: Api) -> None:
                 model="default",
                 group_id="gpu0@host",
                 completion_id="chatcmpl-" + job[4:],
+                response_id="resp_" + job[4:],
+                file_id="file-" + job[4:],
+                batch_id="batch_" + job[4:],
             )
             status = getattr(api.client, method)(here).status_code
             declared = {int(code) for code in operations[method]["responses"]}

@@ -1,11 +1,12 @@
 """What the OpenAPI document says about `/v1`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from pydantic import BaseModel
 
-from sightline.api.native.documents import CODES, JSON, operation
+from sightline.api.native.documents import CODES, JSON, View, operation
 from sightline.api.openai import schemas
 from sightline.api.openai.request import ChatCompletionRequest
 from sightline.api.openai.response_request import ResponseRequest
@@ -265,7 +266,7 @@ file_content = operation(
 _BATCH = _path("batch_id", "batch_01J….")
 
 
-def batch_operations(request: type[BaseModel]) -> Any:
+def batch_operations(request: type[BaseModel]) -> Callable[[View], View]:
     """How a batch is created; its request's schema lives beside its view."""
     return operation(
         operation_id="createBatch",

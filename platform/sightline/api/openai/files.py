@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import close_old_connections
@@ -51,7 +51,7 @@ class FilesView(OpenAIView):
         row = files.keep(
             tenant=self.principal.tenant,
             purpose=purpose,
-            source=file.file,
+            source=cast(IO[bytes], file.file),
             size=file.size or 0,
             filename=file.name or "file",
             kept_s=kept_s,

@@ -173,9 +173,10 @@ def to_items(messages: list[Json], *, tail: str, media: str, first: int = 0) -> 
             found.append({"type": "function_call_output", "call_id": message["tool_call_id"], "output": text})
             continue
         parts: list[Json] = []
+        told: list[Json] = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
         kind = "output_text" if role == "assistant" else "input_text"
         more: Json = {"annotations": []} if role == "assistant" else {}
-        for part in [{"type": "text", "text": content}] if isinstance(content, str) else content or []:
+        for part in told:
             if part["type"] == "text":
                 parts.append({"type": kind, "text": part["text"], **more})
             else:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import IO
 from uuid import UUID
 
@@ -102,7 +103,7 @@ def delete(*, file: File) -> None:
             raise Conflict(
                 "A batch still reads this file. Cancel it, or wait until its requests are accepted."
             )
-        if file.batch_id is not None and file.batch.status in ACTIVE:  # type: ignore[union-attr]
+        if file.batch is not None and file.batch.status in ACTIVE:
             raise Conflict("The batch of these results still runs.")
         remove([file])
 
@@ -112,7 +113,12 @@ def remove(rows: Sequence[File]) -> None:
     names = [row.name for row in rows if row.name]
     File.objects.filter(pk__in=[row.pk for row in rows]).delete()
     # After the commit: a rolled back deletion must not have lost the bytes.
-    transaction.on_commit(lambda: [storage.delete(name) for name in names])
+    transaction.on_commit(partial(_forget, names))
+
+
+def _forget(names: Sequence[str]) -> None:
+    for name in names:
+        storage.delete(name)
 
 
 def _is_image(source: IO[bytes]) -> bool:

@@ -1,5 +1,8 @@
 """Notice which lines have ended. The sweeper does it: no job carries the cost of belonging to a batch."""
 
+from datetime import timedelta
+from uuid import UUID
+
 from django.db import connection, transaction
 
 from sightline.batches.models import Batch, BatchStatus, File, Line, LineState, Purpose
@@ -37,7 +40,7 @@ def settle_all() -> int:
     return found
 
 
-def settle(*, batch_id: object) -> int:
+def settle(*, batch_id: UUID) -> int:
     """Mark the lines of a batch whose jobs have ended; how many there were. All that it writes is one transaction."""
     with transaction.atomic():
         batch = (
@@ -73,13 +76,10 @@ def settle(*, batch_id: object) -> int:
 
 def _ended(batch: Batch) -> list[tuple[int, str]]:
     """Open lines whose jobs have ended, with the status of the job; `failed` for a job that is no more."""
-    window = list(
-        Line.objects.filter(batch=batch, state=LineState.OPEN)
-        .order_by("position")
-        .values_list("pk", "job_id")[:WINDOW]
-    )
-    jobs = [job_id for _, job_id in window]
-    statuses = dict(Job.objects.filter(pk__in=jobs).order_by().values_list("pk", "status"))
+    open_lines = Line.objects.filter(batch=batch, state=LineState.OPEN).order_by("position")
+    window = [(pk, job_id) for pk, job_id in open_lines.values_list("pk", "job_id")[:WINDOW] if job_id]
+    jobs = Job.objects.filter(pk__in=[job_id for _, job_id in window]).order_by()
+    statuses: dict[UUID, str] = dict(jobs.values_list("pk", "status"))
     found = [(pk, statuses.get(job_id, Status.FAILED)) for pk, job_id in window]
     return [(pk, str(status)) for pk, status in found if status in TERMINAL]
 
@@ -92,8 +92,6 @@ def ensure_errors(batch: Batch) -> None:
 
 def result_file(batch: Batch, lines: LineState) -> File:
     """A file that is made from the batch's rows whenever it is read."""
-    from datetime import timedelta
-
     kind = "output" if lines == LineState.COMPLETED else "error"
     return File.objects.create(
         tenant_id=batch.tenant_id,
