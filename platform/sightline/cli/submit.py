@@ -4,13 +4,16 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sightline.cli import exit_codes
 from sightline.cli.inputs import Asked, files, one_each
 from sightline.cli.params import json_option, param_option, parameters, timeout_option
+
+if TYPE_CHECKING:
+    from sightline.cli.submit_many import Manner
 
 PATH = click.Path(exists=True, path_type=Path)
 IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -140,7 +143,7 @@ def _run(
     submit_many(kind, asked, envelope=envelope, manner=manner)
 
 
-def _one(kind: str, asked: Asked, *, envelope: dict[str, Any], manner: Any, follow: bool) -> None:
+def _one(kind: str, asked: Asked, *, envelope: dict[str, Any], manner: "Manner", follow: bool) -> None:
     from sightline.cli.connection import LONG_PATIENCE_S, connected
     from sightline.cli.job_result import judge, show
     from sightline.cli.tail import follow as follow_text
