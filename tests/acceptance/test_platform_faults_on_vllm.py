@@ -42,15 +42,15 @@ def platform() -> Iterator[Platform]:
         running.stop()
 
 
-def _long_job(**more: Any) -> dict[str, Any]:
-    """A chat whose answer must have thousands of tokens, and does not repeat itself; `more` goes into its input."""
+def _long_job(*, words: int = 500, **more: Any) -> dict[str, Any]:
+    """A chat whose answer has some ten tokens a word, and does not repeat itself; `more` goes into its input."""
     word = {"type": "string", "minLength": 8, "maxLength": 8}
-    schema = {"type": "array", "items": word, "minItems": 500, "maxItems": 500}
+    schema = {"type": "array", "items": word, "minItems": words, "maxItems": words}
     return {
         "kind": "chat",
         "input": {"prompt": "Write.", **more},
         "params": {
-            "max_tokens": 7000,
+            "max_tokens": 14 * words,
             "temperature": 2.0,
             "top_p": 1.0,
             "top_k": -1,
@@ -65,8 +65,8 @@ def _aboard(platform: Platform) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
-def _running(platform: Platform, client: Client) -> str:
-    job = client.submit(_long_job())
+def _running(platform: Platform, client: Client, *, words: int = 500) -> str:
+    job = client.submit(_long_job(words=words))
     until(lambda: platform.worker_of(job), what="the job runs")
     until(lambda: _aboard(platform) >= 1, what="the job is aboard vLLM")
     return job
@@ -140,12 +140,13 @@ def test_a_job_aboard_a_lost_engine_core_runs_again(platform: Platform, number: 
 
 
 @pytest.mark.row(4)
+@pytest.mark.timeout(1800)  # three starts of vLLM
 def test_a_job_that_kills_vllm_is_quarantined_and_the_innocent_succeed(platform: Platform) -> None:
     client = platform.client()
     restarts = platform.groups()["gpu0"]["restarts"]
     image = {"data": data_uri(picture(0xBAD))}
-    innocent = [_running(platform, client)]
-    guilty = client.submit(_long_job(images=[image]))
+    innocent = [_running(platform, client, words=200)]
+    guilty = client.submit(_long_job(words=200, images=[image]))
     platform.guilty.add(guilty)
     poison = _Poison(platform, guilty)
     poison.start()
