@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("path", "intake", "vllm", "baselines", "cache", "near", "priority", "fleet")
+NAMES = ("path", "intake", "media", "vllm", "baselines", "cache", "near", "priority", "fleet")
 MORE = ("priority_vllm", "fleet_poison")
 """Only when they are named: they take long, or say what another one says."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -35,9 +36,9 @@ class Near:
         if len(media) != len(wanted.media) or (regions := pictures.regions(media[0])) is None:
             return None
         ranked = index.candidates(prompt_key=wanted.prompt_key, regions=regions, most=4 * MOST_CANDIDATES)
-        for entry in _answered(wanted, ranked)[:MOST_CANDIDATES]:
+        for entry in answered(wanted, ranked)[:MOST_CANDIDATES]:
             if pictures.alike(media, _media([UUID(hex) for hex in entry.media])):
-                return _found(entry.job)
+                return _found(entry.job_id)
         return None
 
     def keep(self, wanted: Wanted, job: Job) -> None:
@@ -54,15 +55,15 @@ class Near:
         checks.draw(job=job, source=found.source)
 
 
-def _media(ids: tuple[UUID, ...] | list[UUID]) -> list[Media]:
+def _media(ids: Sequence[UUID]) -> list[Media]:
     rows = Media.objects.in_bulk(ids)
     return [rows[id] for id in ids if id in rows]
 
 
-def _answered(wanted: Wanted, ranked: list[int]) -> list[Entry]:
+def answered(wanted: Wanted, ranked: Sequence[int]) -> list[Entry]:
     """The candidates that have an answer young enough, in order. The key is compared, not only its digest."""
     found = (
-        Entry.objects.select_related("job")
+        Entry.objects.only("media", "job_id")
         .filter(
             pk__in=ranked,
             prompt_key=wanted.prompt_key,
@@ -75,9 +76,14 @@ def _answered(wanted: Wanted, ranked: list[int]) -> list[Entry]:
     return [found[id] for id in ranked if id in found]
 
 
-def _found(job: Job) -> Found:
-    assert job.cache_key is not None  # noqa: S101 (the query said so)
-    assert job.ended_at is not None  # noqa: S101
+def _found(job_id: UUID) -> Found | None:
+    """The answer of a job; None when it was erased, or another took its place, since it was chosen."""
+    from sightline.jobs.models import Job  # here: the jobs' services look things up in the cache
+
+    wanted = ("cache_key", "output", "finish_reason", "ended_at")
+    job = Job.objects.only(*wanted).filter(pk=job_id, status=Status.SUCCEEDED).first()
+    if job is None or job.cache_key is None or job.ended_at is None:
+        return None
     return Found(
         tier="near",
         source=job.pk,

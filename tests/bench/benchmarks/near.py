@@ -50,18 +50,13 @@ def run(scale: Scale) -> Finding:
         name="near",
         title="Nearly the same request",
         about=f"{len(differing)} drawn pairs whose answers differ and {len(harmless)} harmless copies, from {scenes}"
-        " scenes. A pair passes when no tile differs by more than its bound (excess 1). Look-ups find the candidates whose"
-        " pixels are compared, half of them pages of one form.",
+        " scenes. A pair passes when no tile differs by more than its bound (excess 1). Look-ups find the candidates"
+        " whose pixels are compared; half of the pictures are pages of one form.",
         summary=[
             f"false hits: exact {exact_hits}, near {false} of {len(differing)} pairs (aim 0);"
             f" the closest is {closest[0][0]:.2f} times the bound",
             f"harmless copies caught: {sum(caught) / len(caught):.1%}",
-            *(
-                f"look-up among {found['images']:,} images on {found['database']}: p50 {found['p50_ms']:.2f} ms,"
-                f" p99 {found['p99_ms']:.2f} ms (aim below {AIM_MS:.0f} ms), {found['cpu_ms']:.2f} CPU-ms here, right one among the candidates"
-                f" {found['found']:.1%}"
-                for found in lookups
-            ),
+            *map(_told, lookups),
         ],
         tables=[
             Table(
@@ -83,6 +78,14 @@ def run(scale: Scale) -> Finding:
             "false_hits": {"exact": exact_hits, "near": false, "pairs": len(differing)},
             "closest": closest,
         },
+    )
+
+
+def _told(found: dict[str, Any]) -> str:
+    return (
+        f"look-up among {found['images']:,} images on {found['database']}: p50 {found['p50_ms']:.2f} ms,"
+        f" p99 {found['p99_ms']:.2f} ms (aim below {AIM_MS:.0f} ms), {found['cpu_ms']:.2f} CPU-ms here;"
+        f" the right one is among the candidates {found['found']:.1%}"
     )
 
 
