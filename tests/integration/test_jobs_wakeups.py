@@ -1,5 +1,7 @@
 """Wake-ups: lost, surplus, topped up; a queue that is paused; a broker that is away."""
 
+import base64
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 from support.redis_server import RedisServer
 
 from sightline import redis_client
-from sightline.celery import PREPARE
+from sightline.celery import PREPARE, app, task_name
 from sightline.fleet import queues
 from sightline.jobs import wakeups
 from sightline.jobs.models import Job
@@ -25,6 +27,25 @@ def test_a_submit_sends_one_wake_up_to_its_queue(domain: Any) -> None:
     assert wakeups.waiting(queue=OCR) == 1
     assert wakeups.waiting(queue=GUI) == 2
     assert sweep.top_up(queues=queues.names()) == []
+
+
+def test_a_wake_up_is_the_message_that_celery_itself_would_send(
+    domain: Any, redis_server: RedisServer
+) -> None:
+    app.send_task(task_name(OCR), args=[OCR], queue=OCR)
+    wakeups.publish(queue=OCR, count=2)
+    theirs, *ours = [json.loads(text) for text in redis_client.client().lrange(OCR, 0, -1)[::-1]]
+    tags = {message["properties"]["delivery_tag"] for message in ours}
+    tasks = {message["headers"]["id"] for message in ours}
+    assert len(tags) == len(tasks) == 2
+    for message in (theirs, *ours):
+        task = message["headers"].pop("id")
+        assert message["headers"].pop("root_id") == message["properties"].pop("correlation_id") == task
+        message["body"] = json.loads(base64.b64decode(message["body"]))
+        # Where results would go, which nobody asks for.
+        del message["properties"]["delivery_tag"], message["properties"]["reply_to"]
+        del message["headers"]["ignore_result"]
+    assert ours == [theirs, theirs]
 
 
 def test_a_retry_sends_a_wake_up(domain: Any) -> None:

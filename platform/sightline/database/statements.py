@@ -138,12 +138,12 @@ def first(model: type[M], *, related: str | None = None, now: bool = False, **wh
     return instance
 
 
-def rows(model: type[M], *, order: str, **where: Any) -> list[M]:
-    """The rows whose columns have these values, in the order of one column."""
+def rows(model: type[M], *, order: str, unset: tuple[str, ...] = (), **where: Any) -> list[M]:
+    """The rows whose columns have these values, in the order of one column; those of `unset` are NULL."""
     get = model._meta.get_field
     found, params = _bound([(get(name), value) for name, value in where.items()])
     with connection.cursor() as cursor:
-        cursor.execute(_select(model, None, False, tuple(where), tuple(found), order), params)
+        cursor.execute(_select(model, None, False, tuple(where), tuple(found), order, unset), params)
         return [_instance(model, row) for row in cursor.fetchall()]
 
 
@@ -215,6 +215,7 @@ def _select(
     where: tuple[str, ...],
     found: tuple[str, ...],
     order: str = "",
+    unset: tuple[str, ...] = (),
 ) -> str:
     table = model._meta.db_table
     columns, tables = _columns(model), f'"{table}"'
@@ -226,7 +227,9 @@ def _select(
     if now:
         columns += f", {clock.after_sql()}"
     end = f'ORDER BY "{table}"."{_column(model, order)}"' if order else "LIMIT 1"
-    return f"SELECT {columns} FROM {tables} WHERE {_condition(model, where, found)} {end}"  # noqa: S608
+    conditions = _condition(model, where, found)
+    conditions += "".join(f' AND "{table}"."{_column(model, name)}" IS NULL' for name in unset)
+    return f"SELECT {columns} FROM {tables} WHERE {conditions} {end}"  # noqa: S608
 
 
 def _columns(model: type[models.Model]) -> str:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from sightline import ids
@@ -106,8 +105,9 @@ def open_bytes(media: Media) -> bytes:
 
 def refuse_blocked(*, tenant_id: uuid.UUID, pixel_sha256: str) -> None:
     """Raise PoisonedInput when the picture is blocked for this tenant or for everybody."""
-    whose = Q(tenant_id=tenant_id) | Q(tenant=None)
-    if BlockedMedia.objects.filter(whose, pixel_sha256=pixel_sha256, released_at=None).exists():
+    # Asked for every image of every job, and hardly ever there is a row: whose it is, is looked at here.
+    rows = statements.rows(BlockedMedia, order="id", unset=("released_at",), pixel_sha256=pixel_sha256)
+    if any(row.tenant_id in (tenant_id, None) for row in rows):
         raise PoisonedInput("This image has brought engines down. An operator can release it.")
 
 
