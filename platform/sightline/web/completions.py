@@ -11,12 +11,11 @@ from typing import Any
 from sightline.api.openai import error
 from sightline.errors import Problem, Unavailable
 from sightline.events.stream import Event
-from sightline.kinds.chat.completion import split_reasoning
+from sightline.kinds.chat.completion import split_so_far
 from sightline.web.sse import Send, compact, start
 
 Json = dict[str, Any]
 
-_OPENING = "<think>"
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -67,11 +66,8 @@ class CompletionChunks:
 
     def _advance(self) -> bytes:
         """What the text so far adds to what was sent."""
-        text = self._text
-        if len(text) < len(_OPENING) and _OPENING.startswith(text.lstrip()):
-            return b""  # reasoning may begin
-        reasoning, content = split_reasoning(text) if text.lstrip().startswith(_OPENING) else (None, text)
-        return self._send("reasoning", reasoning or "") + self._send("content", content)
+        reasoning, content = split_so_far(self._text)
+        return self._send("reasoning", reasoning) + self._send("content", content)
 
     def _send(self, part: str, text: str) -> bytes:
         sent = self._sent[part]

@@ -11,7 +11,7 @@ from typing import Any
 from sightline.api.openai import response_object as objects
 from sightline.errors import Problem, Unavailable
 from sightline.events.stream import Event
-from sightline.kinds.chat.completion import split_reasoning
+from sightline.kinds.chat.completion import split_so_far
 from sightline.web.sse import Send, compact, start
 
 Json = dict[str, Any]
@@ -24,7 +24,6 @@ _CREATED, _QUEUED, _IN_PROGRESS = 0, 1, 2
 _TEXT = 2  # what comes before the first character: the item, its part
 _REASONING, _MESSAGE, _CALLS = 0, 1, 2
 _LAST_REGION = 998
-_OPENING = "<think>"
 
 
 class ResponseEvents:
@@ -96,11 +95,8 @@ class ResponseEvents:
 
     def _advance(self) -> bytes:
         """What the text so far adds to what was sent."""
-        text = self._text
-        if not text or (len(text) < len(_OPENING) and _OPENING.startswith(text.lstrip())):
-            return b""  # reasoning may begin
-        reasoning, content = split_reasoning(text) if text.lstrip().startswith(_OPENING) else (None, text)
-        return self._grow("reasoning", reasoning or "") + self._grow("message", content)
+        reasoning, content = split_so_far(self._text)
+        return self._grow("reasoning", reasoning) + self._grow("message", content)
 
     def _grow(self, part: str, text: str) -> bytes:
         sent = self._sent.get(part, "")
@@ -156,7 +152,8 @@ class ResponseEvents:
         complete = data["status"] == "succeeded"
         found = b""
         # A model that begins inside its reasoning had all of its text told as the message.
-        told = bool(self._text) and self._sent.get("message") == self._text
+        sent = self._sent.get("message", "")
+        told = bool(sent) and sent == self._text and not (message.get("content") or "").startswith(sent)
         for part, text in (("reasoning", message.get("reasoning")), ("message", message.get("content"))):
             if text and not told:
                 found += self._grow(part, text)

@@ -13,6 +13,7 @@ from sightline.kinds.contract import Reply
 from sightline.kinds.text import storable
 
 _OPENING = re.compile(r"\A\s*<think>\s*")
+_OPENING_TAG = "<think>"
 _CLOSING = "</think>"
 
 
@@ -29,6 +30,22 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
     if opening:
         return text[opening.end() :].strip() or None, ""
     return None, text
+
+
+def split_so_far(text: str) -> tuple[str, str]:
+    """(reasoning, answer) of a text that still grows, as far as they are certain.
+
+    A tag that may only be beginning is neither: what was shown of it could not be taken back.
+    """
+    if _OPENING_TAG.startswith(text.lstrip()):
+        return "", ""
+    if not text.lstrip().startswith(_OPENING_TAG):
+        return "", text
+    if _CLOSING not in text:
+        begun = next(n for n in range(len(_CLOSING) - 1, -1, -1) if text.endswith(_CLOSING[:n]))
+        text = text[: len(text) - begun]
+    reasoning, answer = split_reasoning(text)
+    return reasoning or "", answer
 
 
 def completion(reply: Reply, *, finish: str) -> dict[str, Any]:
