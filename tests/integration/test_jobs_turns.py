@@ -109,3 +109,16 @@ def test_every_tenant_has_one_row_a_queue(domain: Any) -> None:
     assert Turn.objects.count() == 2
     turns = list(Job.objects.filter(kind="ocr").order_by("id").values_list("turn", flat=True))
     assert turns == [1000, 2000, 3000]
+
+
+def test_ten_jobs_are_claimed_among_the_first_two_dozen_of_ten_thousand(domain: Any) -> None:
+    from django.db import transaction
+
+    from sightline.jobs.services.submit_many import submit_many
+
+    big, small = domain.tenant("big"), domain.tenant("small")
+    with transaction.atomic():
+        submit_many(submissions=[domain.submission(tenant=big)] * 10_000)
+    for _ in range(10):
+        domain.submit(tenant=small)
+    assert order(domain, 24).count("small") == 10

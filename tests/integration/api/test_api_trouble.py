@@ -43,8 +43,9 @@ def test_a_submission_costs_few_statements(api: Api) -> None:
     ) as captured:
         assert api.post(JOBS, body).status_code == 202
     statements = [query["sql"] for query in captured.captured_queries]
-    # The key; the upload and whether it is blocked; BEGIN, turn, job, event, COMMIT; the place in the queue.
-    assert len(statements) <= 9, "\n".join(statements)
+    # The key; the upload and whether it is blocked; BEGIN, turn, job, event, link to the upload, COMMIT; the place
+    # in the queue.
+    assert len(statements) <= 10, "\n".join(statements)
 
 
 def test_health_needs_nothing_and_readiness_the_database(api: Api) -> None:

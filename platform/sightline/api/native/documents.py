@@ -190,7 +190,7 @@ read = operation(
         _query(
             "wait",
             "Seconds, 300 at most: hold the answer until the job ends or they passed.",
-            {"type": "number", "minimum": 0, "maximum": 300},
+            {"type": "number", "minimum": 0},
         ),
         _header("If-None-Match", "The ETag of an earlier answer: 304 when nothing changed."),
     ],

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.request import Request
 
@@ -76,7 +76,8 @@ class NearView(NativeView):
         tags=["queues"],
         parameters=_PARAMETERS,
         request={JSON: NearPatch},
-        responses=_ANSWER,
+        examples=[OpenApiExample("serve", {"serving": True}, request_only=True)],
+        responses={**_ANSWER, **problems(400, 413, 415, 422)},
     )
     def patch(self, request: Request, kind: str) -> HttpResponse:
         tag = _tag(request, kind)
