@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sightline import ids
 from sightline.jobs.models import Attempt, Job, JobEvent
 from sightline.jobs.services.retry import RETRYABLE
 from sightline.jobs.status import ACTIVE
@@ -109,7 +110,8 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
         ("Finish", job.finish_reason),
         ("Served from", job.served_from),
         ("Suspect", "reruns alone: it was aboard an engine that died" if job.suspect else ""),
-        ("Parked until", job.parked_until),
+        ("Answer of", ids.encode(ids.JOB, job.source) if job.source else ""),
+        ("Parked until", job.parked_until if job.source is None else None),
         ("Deadline", job.deadline_at),
         ("Tags", ", ".join(str(tag) for tag in job.tags)),
         ("Created", job.created_at),

@@ -83,7 +83,7 @@ def _blocking(job: Job) -> dict[str, Any] | None:
 
 def _coalesced(job: Job) -> dict[str, Any]:
     """It waits for the answer of another job, which may be one of another tenant that shares the cache."""
-    leader = Job.objects.filter(pk=job.source, tenant_id=job.tenant_id).only("id", "status").first()
+    leader = Job.objects.filter(pk__in=[job.source], tenant_id=job.tenant_id).only("id", "status").first()
     if leader is None:
         return _cause("coalesced", "The same request is being answered for somebody who shares the cache.")
     detail = f"Coalesced with job {leader.public_id}, which asks for the same and is {leader.status}."

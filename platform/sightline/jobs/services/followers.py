@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from sightline import clock
 from sightline.cache.values import InFlight
 from sightline.clock import After
 from sightline.database import statements
@@ -240,9 +241,10 @@ def _end(leader: UUID, status: Status, **changes: Any) -> list[Job]:
     )
     if not jobs:
         return jobs
-    following.update(status=status, parked_until=None, ended_at=After(), **changes)
+    now = clock.now()
+    following.update(status=status, parked_until=None, ended_at=now, **changes)
     statements.insert_many(
-        [JobEvent(job_id=job.pk, type=f"job.{status}", run=job.run, at=After()) for job in jobs]
+        [JobEvent(job_id=job.pk, type=f"job.{status}", run=job.run, at=now) for job in jobs]
     )
     for job in jobs:
         announce(ended=job, status=status)

@@ -49,6 +49,7 @@ def prepared(
     )
     wanted = want(mode=mode, ttl_s=ttl_s) if want is not None and mode else None
     there = lookup.find(wanted) if wanted is not None else None
+    job: Job | None = None
     for more in reversed(range(LOOKS)):
         try:
             with transaction.atomic():
@@ -60,16 +61,16 @@ def prepared(
                     record(job_id=claim.job_id, type=f"job.{Status.SUCCEEDED}", run=claim.run)
                     announce(ended=claim, status=Status.SUCCEEDED)
             break
-        except (
-            Outdated,
-            IntegrityError,
-        ):  # the key was taken meanwhile, or what was found is no longer there
+        except (Outdated, IntegrityError):
+            # The key was taken meanwhile, or what was found is no longer there.
+            if not more:
+                raise
             if isinstance(there, Found):
                 l1.forget(there.key)
-            wanted = wanted if more else None
+            wanted = wanted if more > 1 else None
             there = lookup.find(wanted, fresh=True) if wanted is not None else None
     lifecycle.prepared(claim, timings=timings)
-    return _tell(job, wanted, there)
+    return _tell(job, wanted, there) if job is not None else None
 
 
 def _tell(job: Job, wanted: Wanted | None, there: There) -> Status:
