@@ -191,6 +191,6 @@ def test_no_request_breaks_the_document(platform: Platform, tmp_path: Path) -> N
         OPERATOR,
         tmp_path / "operator.xml",
         "--include-path-regex",
-        "/(queues|groups|keys|bulk|metrics)",
+        "/(queues|near-cache|groups|keys|bulk|metrics)",
     )
     print(f"{time.monotonic() - began:.0f} s")  # seen with -s
