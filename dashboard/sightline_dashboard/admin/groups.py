@@ -76,7 +76,7 @@ class GroupAdmin(ReadOnlyAdmin):
             return refusal
         if not self.has_operate_permission(request):
             raise PermissionDenied
-        asked = {kind: text for kind, text in request.POST.items() if kind != "csrfmiddlewaretoken"}
+        asked = {kind: str(text) for kind, text in request.POST.items() if kind != "csrfmiddlewaretoken"}
         if not all(text.isdecimal() for text in asked.values()):
             messages.error(request, "Seats are whole numbers, 0 or more.")
         else:
