@@ -45,7 +45,7 @@ def settle() -> int:
     running = Check.objects.filter(verdict=Verdict.PENDING, shadow__isnull=False).order_by("id")[:BATCH]
     settled = 0
     for check in running.select_related("job"):
-        shadow = Job.objects.filter(pk=check.shadow).first()
+        shadow = Job.objects.filter(pk=check.shadow, shadow=True).first() if check.shadow else None
         if shadow is None or shadow.status in TERMINAL:
             _judge(check, shadow)
             settled += 1
@@ -97,18 +97,25 @@ def _launch(check: Check, hit: Job) -> None:
 
 def _judge(check: Check, shadow: Job | None) -> None:
     hit = check.job
-    if shadow is None or shadow.status != Status.SUCCEEDED or hit is None or hit.erased_at is not None:
-        verdict = Verdict.VOID
+    comparable = shadow is not None and shadow.status == Status.SUCCEEDED
+    if shadow is None or hit is None or hit.erased_at is not None or not comparable:
+        _end(check, Verdict.VOID)
+    elif not agree(hit.output, shadow.output):
+        # The shadow stays, to be looked at.
+        _false(check, hit, shadow)
+        return
     else:
-        verdict = Verdict.SAME if agree(hit.output, shadow.output) else Verdict.DIFFERENT
-    _end(check, verdict)
-    if verdict == Verdict.DIFFERENT:
-        # Whatever the rate: this answer is given to nobody else. The shadow stays, to be looked at.
-        Entry.objects.filter(job_id=check.source).delete()
-        lifecycle.near_false(job=hit, source=check.source, shadow=shadow)
-        switch.judge(kind=check.kind, model=check.model)
-    elif shadow is not None:
+        _end(check, Verdict.SAME)
+    if shadow is not None:
         shadow.delete()
+
+
+def _false(check: Check, hit: Job, shadow: Job) -> None:
+    _end(check, Verdict.DIFFERENT)
+    # Whatever the rate: this answer is given to nobody else.
+    Entry.objects.filter(job_id=check.source).delete()
+    lifecycle.near_false(job=hit, source=check.source, shadow=shadow)
+    switch.judge(kind=check.kind, model=check.model)
 
 
 def _end(check: Check, verdict: Verdict) -> None:

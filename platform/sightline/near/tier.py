@@ -82,7 +82,7 @@ def _found(job_id: UUID) -> Found | None:
 
     wanted = ("cache_key", "output", "finish_reason", "ended_at")
     job = Job.objects.only(*wanted).filter(pk=job_id, status=Status.SUCCEEDED).first()
-    if job is None or job.cache_key is None or job.ended_at is None:
+    if job is None or job.cache_key is None or job.ended_at is None or job.output is None:
         return None
     return Found(
         tier="near",
