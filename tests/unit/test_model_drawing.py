@@ -35,7 +35,9 @@ def test_every_picture_is_made_of_whole_image_tokens_and_holds_all_that_is_drawn
 
 @pytest.mark.parametrize(("task", "level"), EVERY_LEVEL)
 def test_the_pictures_of_a_batch_have_one_size(task, level):
-    assert draw(task, level, 4, seed=3).ids.shape[0] == 4
+    batch = draw(task, level, 4, seed=3)
+    assert batch.ids.shape[0] == 4 * batch.questions
+    assert batch.pixels is None or batch.pixels.shape[0] == 4
 
 
 @pytest.mark.parametrize("level", range(LEVELS["gui"]))

@@ -10,7 +10,7 @@ from .lessons import LEVELS, TASKS, Task
 THRESHOLD = 0.85
 """A task goes up when this share of whole answers was right in a running average."""
 
-LATER = 0.8
+LATER = 0.9
 """The same from level LONG on, where an answer is wrong for one of sixty characters or one digit of a place."""
 
 LONG = 4
@@ -26,12 +26,12 @@ FIRST = 3
 
 SHARES: dict[Task, float] = {
     "tower": 0.20,
-    "ocr": 0.15,
-    "gui": 0.40,
+    "ocr": 0.17,
+    "gui": 0.42,
     "sign": 0.03,
-    "look": 0.17,
-    "talk": 0.02,
-    "echo": 0.03,
+    "look": 0.13,
+    "talk": 0.01,
+    "echo": 0.04,
 }
 """How often each task comes once all have begun."""
 
@@ -86,6 +86,10 @@ class Curriculum:
             return False
         self.tasks[task] = Progress(level=state.level + 1)
         return True
+
+    def __str__(self) -> str:
+        """Each task's level and accuracy, for the progress bar."""
+        return " ".join(f"{task}:{state.level}/{state.accuracy:.2f}" for task, state in self.tasks.items())
 
     def dump(self) -> dict[str, dict[str, float]]:
         """The state as plain numbers."""

@@ -25,13 +25,26 @@ Ask = Callable[[Sequence[Sample], str], list[Answer]]
 """Samples and what they are called, to the answers."""
 
 
-def measure(ask: Ask, sets: Sequence[Set], count: int, *, through: str, wrong: int = 0) -> list[Measured]:
-    """The scores on `count` drawings of each of `sets`; `wrong` of the wrong answers of each are printed."""
+def measure(
+    ask: Ask,
+    sets: Sequence[Set],
+    count: int,
+    *,
+    through: str,
+    wrong: int = 0,
+    then: Callable[[Measured], None] | None = None,
+) -> list[Measured]:
+    """The scores on `count` drawings of each of `sets`; `wrong` of the wrong answers of each are printed.
+
+    `then` is called with the figures of each set as soon as they are there.
+    """
     measured = []
     for one in sets:
         samples = one.samples(count)
         answers = ask(samples, one.name)
         measured.append(Measured(set=one.name, through=through, score=score(one.task, samples, answers)))
+        if then is not None:
+            then(measured[-1])
         pairs = zip(samples, answers, strict=True)
         missed = [(sample.answer, given.text) for sample, given in pairs if not right(sample, given)]
         for expected, answered in missed[:wrong]:
@@ -77,7 +90,13 @@ def in_process(folder: Path) -> Ask:
     return ask
 
 
-def on_platform(folder: Path, sets: Sequence[Set], count: int, wrong: int) -> list[Measured]:
+def on_platform(
+    folder: Path,
+    sets: Sequence[Set],
+    count: int,
+    wrong: int,
+    then: Callable[[Measured], None] | None,
+) -> list[Measured]:
     """Start the platform with the checkpoint in `folder`, measure, stop it. Raises SystemExit when it fails."""
     from . import through_platform
 
@@ -90,13 +109,13 @@ def on_platform(folder: Path, sets: Sequence[Set], count: int, wrong: int) -> li
         from sightline.cli.platform_run import Running, run
         from sightline.client import Client
 
-        def then(running: Running) -> int:
+        def when_ready(running: Running) -> int:
             with Client(url=running.url, key=running.key) as client:
                 ask = partial(through_platform.ask, client)
-                measured.extend(measure(ask, sets, count, through="platform", wrong=wrong))
+                measured.extend(measure(ask, sets, count, through="platform", wrong=wrong, then=then))
             return 0
 
-        code = run(twin=False, twin_options=(), verbose=False, then=then)
+        code = run(twin=False, twin_options=(), verbose=False, then=when_ready)
     if code:
         sys.exit(code)
     return measured
@@ -117,15 +136,17 @@ def main() -> None:
     )
     given = parser.parse_args()
     sets = [one for one in SETS if given.only is None or one.name in given.only]
+    keep = partial(_keep, given.checkpoint) if given.write else None
     if given.platform:
-        measured = on_platform(given.checkpoint, sets, given.count, given.wrong)
+        measured = on_platform(given.checkpoint, sets, given.count, given.wrong, keep)
     else:
-        measured = measure(
-            in_process(given.checkpoint), sets, given.count, through="transformers", wrong=given.wrong
-        )
+        ask = in_process(given.checkpoint)
+        measured = measure(ask, sets, given.count, through="transformers", wrong=given.wrong, then=keep)
     show(measured)
-    if given.write:
-        figures.update(given.checkpoint, measured)
+
+
+def _keep(folder: Path, one: Measured) -> None:
+    figures.update(folder, [one])
 
 
 if __name__ == "__main__":

@@ -151,7 +151,8 @@ def dense(rng: random.Random, level: int, shared: random.Random) -> Scene:
     rows = rng.randint(1, most) if rng.random() < 0.3 else most
     texts = []
     for _ in range(rows):
-        charset = words.PRINTED if level else words.PLAIN
+        # What is easily mistaken comes twice as often.
+        charset = (words.PRINTED if level else words.PLAIN) + words.ALIKE
         text = words.code(rng, charset + " ", rng.randint(1, 24)).strip() or "-"
         if rng.random() < 0.7:
             text = text + words.code(rng, charset, 24)

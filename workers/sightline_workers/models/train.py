@@ -1,8 +1,15 @@
 """Train the checkpoint from nothing, or go on where the last run stopped: `python -m sightline_workers.models.train`.
 
-Every batch is drawn from its step's number, so that two runs on one machine see the same pictures. The recipe and what
-did not work before it: a learning rate of 1e-3 never leaves chance, 6e-4 learns; levels by step count get stuck, levels
-by accuracy do not.
+Every batch is drawn from its step's number, so that two runs on one machine see the same pictures. Ctrl-C saves; the
+same command goes on. The recipe, and what did not work before it:
+
+- Difficulty by step count gets stuck, difficulty by accuracy does not.
+- Answers alone teach the vision tower next to nothing: each patch is asked what it shows, and the pages of that lesson
+  are full, with lines at every height; on pages whose lines fill them to the edge, letters lie in a few places only.
+- Answers alone do not teach the text model where to look: one attention head is told.
+- A click's place is one token for x and one for y, and is where the label begins: patches know that, while they hardly
+  come to know the middle of what they belong to.
+- Muon on the layers' matrices comes to 74 % of characters told right in the time in which AdamW comes to 65 %.
 """
 
 from __future__ import annotations
@@ -12,11 +19,13 @@ import json
 import multiprocessing
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 import torch
 from tqdm import tqdm
@@ -52,6 +61,36 @@ def _order(artist: Executor, training: Training, step: int) -> list[Future[Batch
     ]
 
 
+def _stop_on_signals() -> threading.Event:
+    """Set by Ctrl-C and SIGTERM, so that a run ends between two steps and is saved."""
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask_to_stop)
+    return stop
+
+
+def _note(training: Training, log: TextIO, batch: Batch, numbers: dict[str, float]) -> None:
+    """Tell the curriculum and the log what came of `batch`."""
+    entry = {
+        "step": training.step,
+        "seconds": round(training.seconds, 1),
+        "task": batch.task,
+        "level": batch.level,
+        "up": training.curriculum.learn(batch.task, batch.level, numbers["right"]),
+    }
+    log.write(json.dumps(entry | {name: round(value, 4) for name, value in numbers.items()}) + "\n")
+    log.flush()
+
+
+def _save(training: Training, folder: Path) -> None:
+    training.save(folder / "state.pt")
+    plot(folder / "log.jsonl", folder / "loss.png")
+
+
 def run(
     training: Training,
     folder: Path,
@@ -64,64 +103,39 @@ def run(
 ) -> bool:
     """Train until time `until` (seconds since the epoch), for `steps` steps, or until a signal; save now and then.
 
-    With `anneal` the learning rate falls to a twentieth on the way to `until`. Returns whether the run came to its
-    end by itself.
+    With `anneal` the learning rate falls from `highest` to a twentieth of it on the way to `until`. Returns whether
+    the run came to its end by itself.
     """
-    stop = False
-
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stop
-        stop = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask_to_stop)
-    first, saved, began = training.step, time.monotonic(), time.monotonic()
-    start = time.time()
-    bar = tqdm(total=steps, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr)
-    log = (folder / "log.jsonl").open("a")
-    # Drawn ahead in a process of its own; threads would take turns with the training's.
+    stop = _stop_on_signals()
+    first, start, saved = training.step, time.time(), time.monotonic()
+    # Drawn ahead in a process of its own; a thread would take turns with the training's.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_ignore_interrupts) as artist:
+    with (
+        ProcessPoolExecutor(1, mp_context=context, initializer=_ignore_interrupts) as artist,
+        (folder / "log.jsonl").open("a") as log,
+        tqdm(total=steps, unit="step", mininterval=10, maxinterval=30, miniters=20, file=sys.stderr) as bar,
+    ):
         ordered: deque[list[Future[Batch]]] = deque()
-        while not stop and time.time() < until and (steps is None or training.step - first < steps):
+        while not stop.is_set() and time.time() < until and (steps is None or training.step - first < steps):
+            began = time.monotonic()
             while len(ordered) < AHEAD:
                 ordered.append(_order(artist, training, training.step + len(ordered)))
+            batches = [drawn.result() for drawn in ordered.popleft()]
             rate = highest * min(1.0, (training.step - training.began + 1) / WARM)
             if anneal:
                 rate *= max(0.05, 1 - (time.time() - start) / (until - start))
-            batches = [drawn.result() for drawn in ordered.popleft()]
             found = training.learn(batches, rate)
             training.step += 1
             training.seconds += time.monotonic() - began
-            began = time.monotonic()
             for batch, numbers in zip(batches, found, strict=True):
-                up = training.curriculum.learn(batch.task, batch.level, numbers["right"])
-                entry = {
-                    "step": training.step,
-                    "seconds": round(training.seconds, 1),
-                    "task": batch.task,
-                    "level": batch.level,
-                    "up": up,
-                }
-                log.write(
-                    json.dumps(entry | {name: round(value, 4) for name, value in numbers.items()}) + "\n"
-                )
-            log.flush()
+                _note(training, log, batch, numbers)
             bar.update()
-            standing = (
-                f"{one}:{state.level}/{state.accuracy:.2f}"
-                for one, state in training.curriculum.tasks.items()
-            )
-            bar.set_postfix_str(" ".join(standing), refresh=False)
+            bar.set_postfix_str(str(training.curriculum), refresh=False)
             if time.monotonic() - saved > every:
                 saved = time.monotonic()
-                training.save(folder / "state.pt")
-                plot(folder / "log.jsonl", folder / "loss.png")
-    bar.close()
-    log.close()
-    training.save(folder / "state.pt")
-    plot(folder / "log.jsonl", folder / "loss.png")
-    return not stop
+                _save(training, folder)
+    _save(training, folder)
+    return not stop.is_set()
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ are told right after the five minutes in which AdamW alone comes to 65 %."""
 WARM = 100
 """Steps until the learning rate is reached."""
 
-AVERAGE = 0.996
+AVERAGE = 0.99
 """How much of the averaged weights, which are the ones exported, survives a step."""
 
 LESSON = 0.5

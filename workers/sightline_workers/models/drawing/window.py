@@ -79,7 +79,7 @@ def extent(control: Control, style: WindowStyle) -> Box:
     if control.kind == "field":
         return (x - style.pad_x, y - style.pad_y, x + width + control.room, y + height + style.pad_y)
     if control.kind == "checkbox":
-        return (x, y, x + TICK_BOX + GAP + width, y + height)
+        return (x, y, x + TICK_BOX + GAP + width + style.pad_x, y + height)
     pad = 0 if control.kind == "menu" else style.pad_y
     return (x - style.pad_x, y - pad, x + width + style.pad_x, y + height + pad)
 

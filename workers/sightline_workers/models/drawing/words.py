@@ -9,6 +9,9 @@ DIGITS = string.digits
 UPPER = DIGITS + string.ascii_uppercase
 LETTERS = UPPER + string.ascii_lowercase
 PLAIN = LETTERS + ".:-"
+ALIKE = "0OQDCGIl1S5Z2B8KXceuogqhnrtf"
+"""Letters and digits that differ in a few px."""
+
 PRINTED = LETTERS + ".,:;-+/%#&()=*!?$@'\""
 
 LABELS = [
