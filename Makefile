@@ -43,8 +43,8 @@ model: install ## Train the small Qwen3-VL on, or again, and measure it (minutes
 	@exec $(BIN)/python -m sightline_workers.models.train --minutes $(or $(MINUTES),100) --start $(or $(START),nothing)
 
 .PHONY: bench
-bench: install ## Measure the full path against the twin, and vLLM on the CPU
-	@exec $(BIN)/python tests/bench/run.py
+bench: install ## Measure everything beside the baselines; the report goes to report/ (B="--quick vllm": a part of it)
+	@exec $(BIN)/python tests/bench/run.py $(B)
 
 # MINUTES=1 DATABASE=sqlite|postgres SEED=0 (a new one)
 .PHONY: chaos

@@ -29,6 +29,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="short windows, to see that everything runs")
     parser.add_argument("--report", type=Path, default=ROOT / "report", help="folder to write to")
     parser.add_argument("--keep", action="store_true", help="keep the throw-away folder with its logs")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="keep the lines that matter and some plots in tests/bench/report, too",
+    )
     options = parser.parse_args()
     if unknown := set(options.names) - {*NAMES, *MORE}:
         parser.error(
@@ -56,6 +61,8 @@ def main() -> int:
                 failed.append(name)
                 continue
             report.add(finding, seconds=time.monotonic() - began)
+        if options.publish:
+            report.publish(Path(__file__).with_name("report"))
         print(f"\n=== Summary (tables and plots: {options.report / 'bench.md'})\n{report.summary()}")
     finally:
         if options.keep or failed:

@@ -3,12 +3,17 @@
 import json
 import os
 import platform
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 Cell = str | int | float
+
+PUBLISHED = ("vllm", "baselines", "cache")
+"""Benchmarks whose tables are kept under version control."""
+PUBLISHED_PLOTS = ("baselines-batching-throughput", "baselines-batching-p99", "cache-batching")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,29 @@ class Report:
             print(table.text())
         print("\n".join(f"- {line}" for line in finding.summary), flush=True)
 
+    def publish(self, folder: Path) -> None:
+        """Keep the lines that matter, the tables that the README shows and their plots, small, in a folder that is
+        under version control. What another run left there of benchmarks that this one did not run goes."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        facts = machine()
+        parts = [
+            "# Benchmarks in short\n",
+            f"By `make bench` on {facts['cores']} cores and {facts['memory_gib']} GiB; the load generator shares them."
+            " Read the ratios, not the seconds.\n",
+        ]
+        for finding in self._findings:
+            parts.append(
+                f"## {finding.title}\n\n" + "\n".join(f"- {line}" for line in finding.summary) + "\n"
+            )
+            if finding.name in PUBLISHED:
+                parts += [table.text() for table in finding.tables]
+            for plot in finding.plots:
+                if plot.name in PUBLISHED_PLOTS:
+                    _draw(plot, folder / f"{plot.name}.png", dpi=72)
+                    parts.append(f"![{plot.title}]({plot.name}.png)\n")
+        (folder / "README.md").write_text("\n".join(parts))
+
     def summary(self) -> str:
         """Every benchmark's lines together."""
         return "\n".join(f"{f.name:10} {line}" for f in self._findings for line in f.summary)
@@ -119,7 +147,7 @@ def _shown(cell: Cell) -> str:
     return f"{cell:.0f}" if abs(cell) >= 100 else f"{cell:.1f}" if abs(cell) >= 10 else f"{cell:.2f}"
 
 
-def _draw(plot: Plot, path: Path) -> None:
+def _draw(plot: Plot, path: Path, *, dpi: int = 120) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -135,5 +163,5 @@ def _draw(plot: Plot, path: Path) -> None:
         axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=dpi)
     pyplot.close(figure)
