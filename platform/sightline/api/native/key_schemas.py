@@ -22,9 +22,11 @@ class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: Annotated[str, Field(min_length=1, max_length=100), STORABLE]
-    kinds: list[KindName] = Field(default_factory=list, max_length=len(KINDS), description="Empty: all.")
+    kinds: list[KindName] = Field(  # type: ignore[valid-type]
+        default_factory=list, max_length=len(KINDS), description="Empty: all."
+    )
     models: list[Tag] = Field(default_factory=list, max_length=50, description="Model tags; empty: all.")
-    scopes: list[Scope] = Field(
+    scopes: list[Scope] = Field(  # type: ignore[valid-type]
         default_factory=list, max_length=len(SCOPES), description="Empty: submit and read."
     )
     expires_in_s: int | None = Field(default=None, ge=1, le=LONGEST_S, description="Left out: never.")
@@ -76,7 +78,7 @@ class QuotaView(Shown):
 
     object: Literal["quota"]
     name: str = Field(description="As in the RateLimit headers: ocr-per-minute.")
-    kind: KindName
+    kind: KindName  # type: ignore[valid-type]
     limit: int
     used: int
     remaining: int
