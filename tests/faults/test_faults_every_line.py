@@ -16,12 +16,16 @@ from typing import Any
 import django.db.transaction
 import pytest
 from django.db import connection, connections
+from support.domain import GPU0
 
 import sightline
 import sightline_workers
 from sightline import redis_client
+from sightline.cache.keys import REVISION_LENGTH
+from sightline.cache.values import Wanted
 from sightline.celery import queue_name
 from sightline.clock import After
+from sightline.fleet.models import Group, Intake
 from sightline.jobs import wakeups
 from sightline.jobs.models import IdempotencyKey, Job
 from sightline.jobs.services import sweep
@@ -54,6 +58,9 @@ _RUN = tuple(
     str(_WORKERS / name) for name in ("attempt.py", "claiming.py", "leases.py", "budget.py", "patience.py")
 )
 """What a worker does around the services, between taking a wake-up and acknowledging it."""
+_FOLLOWERS = (str(_HOME / "jobs" / "services" / "followers.py"),)
+"""What settles the followers of a job. The services around it are killed at every line by other tests."""
+_ACCEPTING = (*_FOLLOWERS, str(_HOME / "jobs" / "services" / "submit.py"))
 _KILLED, _BROKEN = 9, 70
 
 
@@ -336,3 +343,96 @@ def test_an_attempt_is_all_or_nothing(domain: Any, scene: Scene, tmp_path: Path)
             ledger.close()
     assert lines > 100
     scene.drain()
+
+
+def _wanted(scene: Scene) -> Wanted:
+    return Wanted(
+        key=f"{'r' * REVISION_LENGTH}.{scene.number:043d}",
+        prompt_key="",
+        scope="tenant",
+        kind="ocr",
+        model=scene.model,
+        mode="exact",
+        ttl_s=60,
+        pictures=(),
+        media=(),
+    )
+
+
+def _identical(scene: Scene, *, run: bool) -> list[Job]:
+    """A leader in a queue of its own with two followers; running, if asked."""
+    scene.number += 1
+    scene.domain.group(Intake.OPEN)
+    Group.objects.update(revision="r" * REVISION_LENGTH)
+    asked = {"model": scene.model, "cache": _wanted(scene), "cache_mode": "exact"}
+    jobs = [scene.domain.submit(**asked) for _ in range(3)]
+    if run:
+        scene.taken = scene.domain.claimed(scene.queue, group=GPU0)
+    return jobs
+
+
+@pytest.mark.parametrize("ending", ["finish", "fail", "cancel", "expire"])
+def test_followers_are_settled_with_their_leader_or_not_at_all(
+    domain: Any, scene: Scene, ending: str
+) -> None:
+    jobs: list[Job] = []
+
+    def prepare() -> None:
+        jobs[:] = _identical(scene, run=ending in ("finish", "fail", "cancel"))
+        if ending == "expire":
+            Job.objects.filter(pk=jobs[0].pk).update(deadline_at=After(-1))
+
+    def verb() -> None:
+        match ending:
+            case "finish":
+                domain.finish(scene.taken)
+            case "fail":
+                domain.fail(scene.taken, AttemptOutcome.PERMANENT)
+            case "expire":
+                sweep.expire(job_id=jobs[0].pk)
+            case _:
+                cancel(job=jobs[0], actor="key:1")
+
+    def check() -> None:
+        for job in jobs:
+            _assert_whole(job)
+        leader, *others = jobs
+        if leader.status in ACTIVE:
+            assert {job.source for job in others} == {leader.pk}
+        elif ending == "finish":
+            assert {job.served_from for job in others} == {"coalesced"}
+        else:
+            running = Status.RUNNING if ending == "cancel" else Status.QUEUED
+            (heir,) = [job for job in others if job.followed]
+            (other,) = [job for job in others if not job.followed]
+            assert other.source == heir.pk, "one takes the place, the other follows it"
+            assert (heir.status, other.status) == (running, Status.QUEUED)
+        assert Job.objects.filter(cache_key__isnull=False, model=scene.model).count() == 1
+        for job in jobs:  # what is left ends before the next line
+            cancel(job=job, actor="tests")
+
+    _at_every_line(verb, prepare, check, _FOLLOWERS)
+    assert not Job.objects.filter(status__in=ACTIVE).exists()
+
+
+def test_a_hit_and_a_follower_are_accepted_whole_or_not_at_all(domain: Any, scene: Scene) -> None:
+    leader, *_ = _identical(scene, run=True)
+    seen: set[Any] = set()
+
+    def verb() -> None:
+        asked = {"model": scene.model, "cache": _wanted(scene), "cache_mode": "exact"}
+        submit(submission=domain.submission(**asked, metadata={"new": True}, tags=["a"]))
+
+    def check() -> None:
+        for job in Job.objects.filter(metadata={"new": True}).exclude(pk__in=seen):
+            seen.add(job.pk)
+            _assert_whole(job)
+            assert job.tag_rows.count() == 1
+            assert job.source == leader.pk
+
+    _at_every_line(verb, lambda: None, check, _ACCEPTING)
+    assert domain.finish(scene.taken)
+    _at_every_line(verb, lambda: None, check, _ACCEPTING)
+    assert not Job.objects.filter(status__in=ACTIVE).exists()
+    origins = Job.objects.filter(pk__in=seen).values_list("served_from", flat=True)
+    assert set(origins) == {"coalesced", "cache"}
