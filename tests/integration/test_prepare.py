@@ -1,5 +1,6 @@
 """Jobs whose images are URLs: fetched in the queue `prepare`, bound, and handed on to their kind's queue."""
 
+import base64
 import io
 import threading
 from collections.abc import Iterator
@@ -9,9 +10,12 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from PIL import Image
+from support.domain import GPU0
 from support.site import Site, answer, serving
 
+from sightline.cache import revisions
 from sightline.celery import PREPARE
+from sightline.fleet.models import Group, Intake
 from sightline.jobs.models import Job
 from sightline.jobs.services.cancel import cancel
 from sightline.jobs.services.sweep import expire_deadlines
@@ -19,6 +23,7 @@ from sightline.jobs.status import Status
 from sightline.kinds.images import bound_media
 from sightline.media.models import BlockedMedia, Media
 from sightline.tenants import keys
+from sightline.webhooks.models import Delivery
 from sightline_workers.leases import Leases
 from sightline_workers.preparing import Preparer
 
@@ -272,3 +277,45 @@ def test_explain_says_that_the_images_are_still_to_be_fetched(domain: Domain, ap
     job = accepted(api(ocr(site.url("/a.png"))))
     shown = explain(job)
     assert (shown["queue"], shown["position"], shown["blocking"]["cause"]) == (PREPARE, 1, "preparing")
+
+
+@pytest.fixture
+def revised(domain: Domain) -> str:
+    """A group that says which revision of the model it serves, without which nothing is used again."""
+    domain.group(Intake.OPEN)
+    Group.objects.update(revision="r" * 12)
+    revisions.forget()
+    return GPU0
+
+
+def test_a_picture_by_url_finds_the_answer_that_its_bytes_had(
+    domain: Domain, api: Any, site: Site, preparer: Preparer, revised: str
+) -> None:
+    accepted(api(ocr(site.url("/a.png"))))
+    prepare(preparer)
+    assert domain.finish(domain.claimed(group=revised), "Hello")
+    site.pages["/copy.png"] = answer(png())
+    again = accepted(api(ocr(site.url("/copy.png"), webhook={"url": "https://example.com/hook"})))
+    assert prepare(preparer) == {"job": again.public_id, "status": "succeeded"}
+    again.refresh_from_db()
+    assert (again.status, again.served_from, again.output) == (Status.SUCCEEDED, "cache", {"text": "Hello"})
+    assert (again.prepared, again.lease_until, len(again.images)) == (True, None, 1)
+    assert domain.events(again) == ["job.queued", "job.started", "job.prepared", "job.succeeded"]
+    assert Delivery.objects.get().job_id == again.pk
+    data = "data:image/png;base64," + base64.b64encode(png()).decode()
+    hit = api({"kind": "ocr", "input": {"mode": "text", "images": [{"data": data}]}})
+    assert (hit.status_code, hit.json()["served_from"]) == (200, "cache")
+
+
+def test_pictures_by_url_that_arrive_together_are_read_once(
+    domain: Domain, api: Any, site: Site, preparer: Preparer, revised: str
+) -> None:
+    jobs = [accepted(api(ocr(site.url("/a.png")))) for _ in range(3)]
+    for _ in jobs:
+        prepare(preparer)
+    assert domain.finish(domain.claimed(group=revised), "Hello")
+    assert domain.claim(group=revised) is None
+    for job in jobs:
+        job.refresh_from_db()
+    assert [job.served_from for job in jobs] == ["engine", "coalesced", "coalesced"]
+    assert {str(job.output) for job in jobs} == {"{'text': 'Hello'}"}
