@@ -190,6 +190,15 @@ def test_a_tiny_picture_is_looked_up_by_its_own_pixels_alone(fleet: Any) -> None
     assert _ask(fleet, again.getvalue()).status == Status.QUEUED
 
 
+def test_a_file_that_is_gone_costs_a_hit_and_no_request(fleet: Any) -> None:
+    from sightline.media import storage
+    from sightline.media.models import Media
+
+    first = _answered(fleet, _ask(fleet, _original()))
+    storage.delete(Media.objects.get(pk=Entry.objects.get(job=first).media[0]).file)
+    assert _ask(fleet, _copy()).status == Status.QUEUED
+
+
 # --- checks --------------------------------------------------------------------------------------------------------
 
 

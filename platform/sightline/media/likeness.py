@@ -95,7 +95,7 @@ def _quantised_alike(first: Image.Image, second: Image.Image) -> tuple[Image.Ima
 def _coarseness(image: Image.Image) -> int:
     """The sum of the steps that brightness was quantised with; 0 for what is no JPEG in colour."""
     if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode == "RGB":
-        return sum(image.quantization[0])
+        return sum(image.quantization.get(0, ()))
     return 0
 
 

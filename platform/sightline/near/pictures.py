@@ -1,5 +1,6 @@
 """Hashes and pixels of stored pictures."""
 
+import logging
 import struct
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,13 +9,18 @@ from PIL import Image
 
 from sightline.media import hashes, storage
 from sightline.media.decode import GATE, decode
-from sightline.media.likeness import Likeness, compare
+from sightline.media.likeness import DIFFERENT, Likeness, compare
 from sightline.media.models import Media
 from sightline.media.normalise import to_rgb
 from sightline.media.refusal import MediaRefused
 from sightline.media.sniff import Format
 from sightline.near.models import PictureHash
 
+log = logging.getLogger("sightline.near")
+
+_UNREADABLE = (MediaRefused, OSError, ValueError)
+"""A file that is gone, a storage that does not answer, a picture too small to have parts, quantisation that Pillow does
+not write again: then there is no similar answer, and the job is done as if nobody had asked for one."""
 _REGIONS = struct.Struct(f">{hashes.REGIONS**2}Q")
 
 
@@ -34,7 +40,8 @@ def regions(media: Media) -> tuple[int, ...] | None:
     try:
         with GATE.admit(media.stored_width * media.stored_height):
             made = hashes.regions(to_rgb(_open(media))[0])
-    except (MediaRefused, FileNotFoundError, ValueError):
+    except _UNREADABLE as error:
+        log.warning("event=near_unreadable media=%s reason=%r", media.public_id, str(error))
         return None
     # Another process may have been as quick, with the same result.
     PictureHash.objects.bulk_create(
@@ -61,8 +68,9 @@ def _likeness(one: Media, other: Media) -> Likeness:
     try:
         with GATE.admit(one.stored_width * one.stored_height + other.stored_width * other.stored_height):
             return compare(_open(one), _open(other))
-    except (MediaRefused, FileNotFoundError):
-        return Likeness(excess=float("inf"))
+    except _UNREADABLE as error:
+        log.warning("event=near_unreadable media=%s,%s reason=%r", one.public_id, other.public_id, str(error))
+        return DIFFERENT
 
 
 def _open(media: Media) -> Image.Image:
