@@ -17,7 +17,9 @@ from sightline.batches.services import files, retention, settle, work
 from sightline.batches.services.cancel import cancel
 from sightline.batches.services.create import create
 from sightline.batches.services.results import pages
+from sightline.cache import revisions
 from sightline.clock import After
+from sightline.fleet.models import Intake
 from sightline.jobs import admission
 from sightline.jobs.models import Job, JobEvent
 from sightline.jobs.services import submit_many as bulk
@@ -259,6 +261,40 @@ def test_a_batch_whose_window_closed_makes_no_more_jobs(domain: Any, key: ApiKey
     batch.refresh_from_db()
     assert (batch.status, batch.failed, Job.objects.count()) == (BatchStatus.EXPIRED, 2, 0)
     assert [line["error"]["code"] for line in texts(batch, LineState.FAILED)] == ["batch_expired"] * 2
+
+
+def test_a_bug_costs_its_line_and_not_the_batch(
+    domain: Any, key: ApiKey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = made(key, [request(0), request(1, user="trouble"), request(2)])
+    read = Lines.read
+
+    def faulty(self: Lines, *, batch: Batch, raw: bytes) -> Any:
+        if b"trouble" in raw:
+            raise RuntimeError("a bug")
+        return read(self, batch=batch, raw=raw)
+
+    monkeypatch.setattr(Lines, "read", faulty)
+    worked()
+    assert [job.input["messages"][0]["content"] for job in jobs_of(batch)] == ["Number 0", "Number 2"]
+    (line,) = texts(batch, LineState.FAILED)
+    assert (line["custom_id"], line["error"]["code"]) == ("r-1", "internal_error")
+    assert "batch_line_error" in caplog.text
+
+
+def test_identical_lines_that_ask_the_cache_are_answered_once(domain: Any, key: ApiKey) -> None:
+    group = domain.group(Intake.OPEN)
+    type(group).objects.update(revision="revision-1")
+    revisions.forget()
+    wants: dict[str, Any] = {"temperature": 0, "seed": 1, "sightline": {"cache": {"mode": "exact"}}}
+    same = [json.dumps({**json.loads(request(0, **wants)), "custom_id": f"same-{n}"}) for n in range(3)]
+    batch = made(key, [*same, request(1)])
+    worked()
+    first, *others = jobs_of(batch)[:3]
+    assert [job.source for job in others] == [first.pk, first.pk]
+    said(domain, domain.claimed("ocr.default", group=group.id))
+    settle.settle_all()
+    assert {line["custom_id"] for line in texts(batch)} >= {"same-0", "same-1", "same-2"}
 
 
 def test_a_file_that_is_gone_fails_the_batch(domain: Any, key: ApiKey) -> None:

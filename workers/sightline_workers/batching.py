@@ -7,6 +7,7 @@ from django.db import Error, connection
 
 from sightline.api.openai.batch_lines import Lines
 from sightline.batches.services.work import work_next
+from sightline.errors import Problem
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Batcher:
                     break
                 done += 1
             return done
-        except Error as error:
+        except (Error, OSError, Problem) as error:
             # The batch is due again when its lease ends; what was not committed never happened.
             log.warning("event=batch_interrupted reason=%r", str(error))
             connection.close()

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import F
 
 from sightline import clock
@@ -249,6 +249,7 @@ CANCELLED = {
     "code": "batch_cancelled",
     "message": "The batch was cancelled before this request was executed.",
 }
+INTERNAL = {"code": "internal_error", "message": "An unexpected error happened; it was logged."}
 EXPIRED = {
     "code": "batch_expired",
     "message": "This request could not be executed before the completion window expired.",
@@ -259,7 +260,14 @@ def _understood(batch: Batch, surface: Surface, line: RawLine) -> Request:
     if line.text is None:
         message = f"The line has more than {settings.MAX_BODY_BYTES} bytes."
         return Request(error={"code": "line_too_long", "message": message})
-    return surface.read(batch=batch, raw=line.text)
+    try:
+        return surface.read(batch=batch, raw=line.text)
+    except (Error, OSError, Problem):
+        raise  # it passes, and the line is read again
+    except Exception:
+        # A bug of ours: it costs this line and is logged, instead of stopping the whole batch again and again.
+        log.exception("event=batch_line_error batch=%s line=%d", batch.public_id, line.number)
+        return Request(custom_id=surface.name(line.text), error=INTERNAL)
 
 
 def _admit(batch: Batch, requests: Sequence[Request]) -> tuple[int, float | None]:
@@ -317,6 +325,8 @@ def _write(held: Held, seen: Batch, chunk: Sequence[RawLine], requests: Sequence
         row.expanded += len(chunk)
         row.read_bytes, row.read_lines = chunk[-1].end, chunk[-1].number
         row.save(update_fields=["expanded", "read_bytes", "read_lines", "failed", "unexecuted", "error_file"])
+    # What the cache answers, now or with another job, needs no place in the queue.
+    _withdraw(seen, Counter(job.queue for job in jobs if job.source is not None))
     lifecycle.batch(seen, "batch_expanded", lines=row.expanded, jobs=len(jobs))
 
 
