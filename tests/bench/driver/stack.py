@@ -83,6 +83,10 @@ class Stack:
             argv += ["--twin-option", option]
         self._run(name, python(*argv)).told(r"(engine live)")
 
+    def cpu(self) -> None:
+        """Start the worker that makes jobs of batches."""
+        self._run("cpu", python("-m", "sightline", "cpu"))
+
     def workers_listen(self, *groups: str) -> None:
         """Wait until the three workers of each group consume their queues."""
         self.script(Path(__file__).with_name("wait_for_workers.py"), *groups)
