@@ -18,6 +18,7 @@ from sightline.batches.services.cancel import cancel
 from sightline.batches.services.create import create
 from sightline.batches.services.results import pages
 from sightline.cache import revisions
+from sightline.cache.keys import REVISION_LENGTH
 from sightline.clock import After
 from sightline.fleet.models import Intake
 from sightline.jobs import admission
@@ -284,7 +285,7 @@ def test_a_bug_costs_its_line_and_not_the_batch(
 
 def test_identical_lines_that_ask_the_cache_are_answered_once(domain: Any, key: ApiKey) -> None:
     group = domain.group(Intake.OPEN)
-    type(group).objects.update(revision="revision-1")
+    type(group).objects.update(revision="r" * REVISION_LENGTH)
     revisions.forget()
     wants: dict[str, Any] = {"temperature": 0, "seed": 1, "sightline": {"cache": {"mode": "exact"}}}
     same = [json.dumps({**json.loads(request(0, **wants)), "custom_id": f"same-{n}"}) for n in range(3)]
@@ -293,6 +294,10 @@ def test_identical_lines_that_ask_the_cache_are_answered_once(domain: Any, key: 
     first, *others = jobs_of(batch)[:3]
     assert [job.source for job in others] == [first.pk, first.pk]
     said(domain, domain.claimed("ocr.default", group=group.id))
+    again = made(key, same[:1])
+    worked()
+    (hit,) = jobs_of(again)
+    assert (hit.status, hit.served_from) == (Status.SUCCEEDED, "cache")
     settle.settle_all()
     assert {line["custom_id"] for line in texts(batch)} >= {"same-0", "same-1", "same-2"}
 
