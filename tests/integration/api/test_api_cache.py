@@ -365,9 +365,14 @@ def test_a_miss_costs_one_statement_and_a_hit_costs_less_than_a_job(api: Api) ->
     asked = [sql for sql in first if "cache_key" in sql and sql.startswith("SELECT")]
     assert len(asked) == 1
     with connection.cursor() as cursor:
-        how = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "SET enable_seqscan = off; EXPLAIN "
+        how = "EXPLAIN QUERY PLAN "
+        if connection.vendor == "postgresql":
+            how = "EXPLAIN "
+            cursor.execute("SET enable_seqscan = off")  # a handful of rows
         cursor.execute(how + asked[0].replace("%", "%%"), [])
         plan = "\n".join(" ".join(str(cell) for cell in row) for row in cursor.fetchall())
+        if connection.vendor == "postgresql":
+            cursor.execute("RESET enable_seqscan")
     assert "job_cache_key" in plan
 
 
