@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.domain import GPU0, OCR, Domain
 from PIL import Image
+from support.domain import GPU0, OCR, Domain
 from support.twin import Twin
 
 from sightline.fleet.models import Intake
