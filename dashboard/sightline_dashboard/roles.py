@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 _SEEN = ("jobs", "fleet", "triage", "media", "webhooks", "batches")
 _OPERATED = ("jobs.job", "fleet.queue", "fleet.group", "triage.cause", "triage.bulk", "media.blockedmedia")
@@ -12,7 +12,7 @@ _ADMINISTERED = ("tenants", "auth", "audit")
 VIEWER, OPERATOR, ADMINISTRATOR = "viewer", "operator", "administrator"
 
 
-def make(**_: Any) -> None:
+def make(**signal: Any) -> None:
     """A viewer sees jobs and fleet, an operator acts on them, an administrator also gives access.
 
     Permissions that somebody added to a role stay.
@@ -29,7 +29,8 @@ def make(**_: Any) -> None:
         (ADMINISTRATOR, seen | operated | _images() | administered),
     ):
         group, _ = Group.objects.get_or_create(name=role)
-        group.permissions.add(*Permission.objects.filter(wanted))
+        permissions: QuerySet[Permission] = Permission.objects.filter(wanted)
+        group.permissions.add(*permissions)
 
 
 def _images() -> Q:

@@ -107,7 +107,7 @@ def _long(jobs: list[Job], now: datetime) -> list[Job]:
         "-ended_at"
     )
     for kind, claimed, ended in lately.values_list("kind", "claimed_at", "ended_at")[:_SAMPLE]:
-        if claimed:
+        if claimed and ended:
             runs.setdefault(kind, []).append((ended - claimed).total_seconds())
 
     def limit(kind: str) -> float:

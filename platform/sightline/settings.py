@@ -293,7 +293,9 @@ for _kind, _target in SLO.items():
         and _target["start_within_s"] > 0
     ):
         env._refuse(
-            "SIGHTLINE_SLO", f"{_kind!r} has no target.", 'Use {"gui": {"share": 0.95, "start_within_s": 1}, …}.'
+            "SIGHTLINE_SLO",
+            f"{_kind!r} has no target.",
+            'Use {"gui": {"share": 0.95, "start_within_s": 1}, …}.',
         )
 
 # --- operations -------------------------------------------------------------------------------------------------

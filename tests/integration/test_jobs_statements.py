@@ -48,7 +48,7 @@ def test_a_finish_moves_two_rows_and_writes_one(domain: Any) -> None:
 def test_a_failure_and_a_cancel_cost_as_little(domain: Any) -> None:
     job = domain.submit()
     taken = domain.claimed()
-    assert len(statements(lambda: domain.fail(taken, AttemptOutcome.TRANSIENT))) == 3
+    assert len(statements(lambda: domain.fail(taken, AttemptOutcome.TRANSIENT))) == 4
     assert len(statements(lambda: cancel(job=job, actor="key:1"))) == 3
 
 

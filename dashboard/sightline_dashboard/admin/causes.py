@@ -72,11 +72,23 @@ def inbox(*, now: datetime) -> QuerySet[Cause]:
     return Cause.objects.filter(Q(muted_until=None) | Q(muted_until__lte=now), state__in=_OPEN)
 
 
+def muted(*, now: datetime) -> QuerySet[Cause]:
+    return Cause.objects.filter(muted_until__gt=now)
+
+
+def resolved(*, now: datetime) -> QuerySet[Cause]:
+    return Cause.objects.filter(state=CauseState.RESOLVED)
+
+
+def everything(*, now: datetime) -> QuerySet[Cause]:
+    return Cause.objects.all()
+
+
 _VIEWS = {
     "inbox": ("Inbox", inbox),
-    "muted": ("Muted", lambda now: Cause.objects.filter(muted_until__gt=now)),
-    "resolved": ("Resolved", lambda now: Cause.objects.filter(state=CauseState.RESOLVED)),
-    "all": ("All", lambda now: Cause.objects.all()),
+    "muted": ("Muted", muted),
+    "resolved": ("Resolved", resolved),
+    "all": ("All", everything),
 }
 
 

@@ -50,4 +50,5 @@ def _rate(subject: str, late: int, started: int) -> float | None:
     target = settings.SLO.get(subject.removeprefix("queue:").partition(".")[0])
     if not target or not started:
         return None
-    return late / started / (1 - target["share"])
+    share: float = target["share"]
+    return late / started / (1 - share)

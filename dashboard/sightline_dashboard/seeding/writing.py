@@ -135,7 +135,7 @@ def write(
                 at=attempt.ended_at,
             )
             for attempt in rows.attempts
-            if attempt.fingerprint
+            if attempt.fingerprint and attempt.ended_at is not None
         ]
     )
     return job

@@ -157,7 +157,8 @@ def _instance(model: type[M], row: Any) -> M:
 
 def _bound(values: list[tuple[Any, Any]]) -> tuple[list[str], list[Any]]:
     """A placeholder and a parameter for each value; the database's clock has an expression of its own."""
-    texts, params = [], []
+    texts: list[str] = []
+    params: list[Any] = []
     for field, value in values:
         if isinstance(value, Sql):
             texts.append(value.text)

@@ -56,7 +56,10 @@ class Group(models.Model):
     kv_tokens = models.PositiveBigIntegerField(null=True, blank=True, help_text="KV cache capacity in tokens")
     max_model_len = models.PositiveIntegerField(null=True, blank=True)
     revision = models.CharField(
-        max_length=12, blank=True, default="", help_text="Of what its engine serves: answers of another differ"
+        max_length=12,
+        blank=True,
+        default="",
+        help_text="Of what its engine serves: answers of another differ",
     )
     restarts = models.PositiveIntegerField(default=0)
     detail = models.CharField(max_length=300, blank=True, help_text="Why it is in this state")

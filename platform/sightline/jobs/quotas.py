@@ -133,9 +133,7 @@ def _of_kind(kind: str) -> Q:
 
 def _waiting(tenant: Tenant, kind: str) -> QuerySet[Job]:
     names = [queue_name(kind, tag) for tag in settings.MODELS]
-    return Job.objects.filter(
-        tenant=tenant, queue__in=names, status=Status.QUEUED, source=None, shadow=False
-    )
+    return Job.objects.filter(tenant=tenant, queue__in=names, status=Status.QUEUED, source=None, shadow=False)
 
 
 def _number(rows: QuerySet[Job], most: int) -> int:

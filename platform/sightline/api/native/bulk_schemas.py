@@ -7,12 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.api.native.schemas import Shown
 from sightline.kinds.text import STORABLE
-from sightline.triage.models import BulkState, ItemState
 from sightline.triage.search import LONGEST
-from sightline.triage.verbs import VERBS
 
-Action = Literal[tuple(VERBS)]  # type: ignore[valid-type]
-State = Literal[tuple(BulkState.values)]  # type: ignore[valid-type]
+Action = Literal["retry", "cancel", "erase"]
+State = Literal["frozen", "canary", "halted", "running", "done", "stopped"]
 Search = Annotated[
     str,
     Field(
@@ -79,7 +77,7 @@ class BulkItemView(Shown):
     """One job of an act."""
 
     job: str = Field(pattern=r"^job_[0-9A-HJKMNP-TV-Z]{26}$")
-    state: Literal[tuple(ItemState.values)]  # type: ignore[valid-type]
+    state: Literal["pending", "done", "failed"]
     detail: str
 
 

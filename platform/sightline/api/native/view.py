@@ -67,9 +67,7 @@ class NativeView(APIView):
 
     def job(self, public_id: str) -> Job:
         """The tenant's job of that id; another tenant's is as unknown as one that never was."""
-        job = statements.first(
-            Job, id=job_id(public_id), tenant_id=self.principal.tenant.pk, shadow=False
-        )
+        job = statements.first(Job, id=job_id(public_id), tenant_id=self.principal.tenant.pk, shadow=False)
         if job is None:
             raise NotFound(f"There is no job {public_id[:60]}.")
         return job
