@@ -34,7 +34,7 @@ def platform() -> Iterator[Platform]:
         "SIGHTLINE_SEATS_CHAT": "16",
         "SIGHTLINE_CANARY_EVERY_S": "300",  # an engine that refuses everybody is not to be restarted here
     }
-    with Platform(groups=1, env=settings) as running:
+    with Platform(groups=1, env=settings, lease_s=30.0) as running:
         running.python(_STAFF)
         # The web process read which static files there are when it started.
         running.children["web"].stop(60)
