@@ -185,7 +185,7 @@ def test_a_refused_line_is_the_last_of_its_step_and_the_first_of_the_next(
     assert 1 <= batch.expanded <= 3
     while (taken := domain.claim("ocr.default")) is not None:
         said(domain, taken)
-    monkeypatch.setattr(admission, "_LONGEST_RETRY_S", 0.0)
+    monkeypatch.setattr(admission, "_retry_after_s", lambda state, queue: 0.0)
     for _ in range(20):
         worked()
         while (taken := domain.claim("ocr.default")) is not None:
