@@ -176,6 +176,7 @@ def test_a_worker_whose_lease_passed_writes_nothing(
 def test_a_refused_line_is_the_last_of_its_step_and_the_first_of_the_next(
     domain: Any, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(admission, "_retry_after_s", lambda state, queue: 0.0)
     key.tenant.max_queued = 3
     key.tenant.save()
     batch = made(key, [request(number) for number in range(8)])
@@ -185,7 +186,6 @@ def test_a_refused_line_is_the_last_of_its_step_and_the_first_of_the_next(
     assert 1 <= batch.expanded <= 3
     while (taken := domain.claim("ocr.default")) is not None:
         said(domain, taken)
-    monkeypatch.setattr(admission, "_retry_after_s", lambda state, queue: 0.0)
     for _ in range(20):
         worked()
         while (taken := domain.claim("ocr.default")) is not None:
