@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from support.waiting import until
 
 from sightline.api.openai.batch_lines import Lines
 from sightline.batches import lines as raw_lines
@@ -186,12 +187,16 @@ def test_a_refused_line_is_the_last_of_its_step_and_the_first_of_the_next(
     assert 1 <= batch.expanded <= 3
     while (taken := domain.claim("ocr.default")) is not None:
         said(domain, taken)
-    for _ in range(20):
+
+    def ended() -> bool:
         worked()
         while (taken := domain.claim("ocr.default")) is not None:
             said(domain, taken)
         settle.settle_all()
-    worked()
+        batch.refresh_from_db()
+        return batch.status == BatchStatus.COMPLETED
+
+    until(ended, what="the batch ends, once the counter of its quota is made anew", within_s=60)
     batch.refresh_from_db()
     assert (batch.status, batch.completed) == (BatchStatus.COMPLETED, 8)
 
