@@ -13,7 +13,7 @@ from sightline.client import Client
 from sightline_dashboard.screenshots import CHROMIUM, FLAGS, Site, sign_in
 from sightline_dashboard.seeding import pictures
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), pytest.mark.only_on("sqlite")]
 
 HALF = 500
 PATIENCE_MS = 60_000
