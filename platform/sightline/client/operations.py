@@ -90,7 +90,7 @@ class Operations:
         request = Request(
             method="GET",
             path=f"/api/v1/jobs/{job_id}",
-            query={"wait": f"{held:.3f}"} if held else {},
+            query={"wait": f"{round(held, 3):g}"} if held else {},
             read_s=_MARGIN_S + held,
         )
         return Job.read((yield from self._patience.send(request)).json())
