@@ -162,7 +162,11 @@ def test_a_job_that_kills_vllm_is_quarantined_and_the_innocent_succeed(platform:
         "it was aboard once, and never again with the guilty one"
     )
     assert poison.kills <= 3
-    assert platform.groups()["gpu0"]["restarts"] - restarts == poison.kills
+    until(
+        lambda: platform.groups()["gpu0"]["restarts"] - restarts == poison.kills,
+        what="the last death is counted as well",
+        within_s=60,
+    )
     refused = client.post({"kind": "ocr", "input": {"images": [image], "mode": "text"}}, "poison-again")
     assert refused is not None
     assert (refused.status_code, refused.json()["code"]) == (422, "poisoned_input")
