@@ -130,7 +130,7 @@ class Runner:
         except EngineError as error:
             if abort.reason is not None:  # the connection broke because we broke it
                 return _of_abort(Aborted(abort.reason), progress)
-            if time.monotonic() - progress.began >= limit_s:  # the request's own limit came before the look at it
+            if time.monotonic() - progress.began >= limit_s:  # the request noticed before the leases did
                 return _of_abort(Aborted(at_limit), progress)
             return _of_engine(error, progress, died=error.code == "engine_reset" and self._engine_is_gone())
         except UnusableOutput as error:
