@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -70,12 +71,11 @@ def _own_queue(tenant: Tenant, queue: str) -> Bound:
 
 
 def _queued(tenant: Tenant, kind: str, most: int) -> Bound:
-    name = f"{kind}-queued"
-    return Bound(
-        name=name,
-        key=_key(tenant, name),
-        most=most,
-        detail=f"The quota {name} is used up: {most} of your {kind} jobs wait, which is as many as may.",
+    return _quota(
+        tenant,
+        f"{kind}-queued",
+        most,
+        used=f"{most} of your {kind} jobs wait, which is as many as may",
         count=partial(_counted, _waiting(tenant, kind), most),
         recounts_ms=_OLD_MS,
         unit="concurrent-requests",
@@ -83,12 +83,11 @@ def _queued(tenant: Tenant, kind: str, most: int) -> Bound:
 
 
 def _in_flight(tenant: Tenant, kind: str, most: int) -> Bound:
-    name = f"{kind}-in-flight"
-    return Bound(
-        name=name,
-        key=_key(tenant, name),
-        most=most,
-        detail=f"The quota {name} is used up: {most} of your {kind} jobs wait or run, which is as many as may.",
+    return _quota(
+        tenant,
+        f"{kind}-in-flight",
+        most,
+        used=f"{most} of your {kind} jobs wait or run, which is as many as may",
         count=partial(_aboard, tenant, kind, most),
         recounts_ms=_OLD_MS,
         unit="concurrent-requests",
@@ -96,24 +95,22 @@ def _in_flight(tenant: Tenant, kind: str, most: int) -> Bound:
 
 
 def _per_minute(tenant: Tenant, kind: str, most: int) -> Bound:
-    name = f"{kind}-per-minute"
-    return Bound(
-        name=name,
-        key=_key(tenant, name),
-        most=most,
-        detail=f"The quota {name} is used up: {most} {kind} jobs were accepted in this minute.",
+    return _quota(
+        tenant,
+        f"{kind}-per-minute",
+        most,
+        used=f"{most} {kind} jobs were accepted in this minute",
         count=partial(_accepted, tenant.pk, kind, most),
         window_s=_MINUTE_S,
     )
 
 
 def _tokens(tenant: Tenant, kind: str, most: int) -> Bound:
-    name = f"{kind}-tokens-per-day"
-    return Bound(
-        name=name,
-        key=_key(tenant, name),
-        most=most,
-        detail=f"The quota {name} is used up: your {kind} jobs have used {most} tokens today (UTC).",
+    return _quota(
+        tenant,
+        f"{kind}-tokens-per-day",
+        most,
+        used=f"your {kind} jobs have used {most} tokens today (UTC)",
         count=partial(_used_today, tenant.pk, kind),
         adds=False,
         window_s=_DAY_S,
@@ -122,8 +119,15 @@ def _tokens(tenant: Tenant, kind: str, most: int) -> Bound:
     )
 
 
-def _key(tenant: Tenant, name: str) -> str:
-    return f"sightline:quota:{tenant.pk.hex}:{name}"
+def _quota(tenant: Tenant, name: str, most: int, *, used: str, **more: Any) -> Bound:
+    """A tenant's own number. `used` says that it is reached; `more` are the other fields of `Bound`."""
+    return Bound(
+        name=name,
+        key=f"sightline:quota:{tenant.pk.hex}:{name}",
+        most=most,
+        detail=f"The quota {name} is used up: {used}.",
+        **more,
+    )
 
 
 def _of_kind(kind: str) -> Q:

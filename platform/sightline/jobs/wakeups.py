@@ -12,6 +12,7 @@ from functools import cache
 
 from sightline.celery import app, task_name
 from sightline.redis_client import RedisAway, call
+from sightline.telemetry import lifecycle
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,20 @@ def _template(queue: str) -> str:
         },
     }
     return json.dumps(envelope)
+
+
+def fill(*, queue: str, due: int) -> int:
+    """Send the wake-ups that a queue lacks of those `due`; how many that were, 0 while the broker is away."""
+    if not due:
+        return 0
+    try:
+        missing = due - waiting(queue=queue)
+    except RedisAway:
+        return 0
+    if missing <= 0 or not publish(queue=queue, count=missing):
+        return 0
+    lifecycle.topped_up(queue=queue, count=missing)
+    return missing
 
 
 def waiting(*, queue: str) -> int:

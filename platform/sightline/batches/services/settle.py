@@ -11,8 +11,6 @@ from sightline.clock import After, now
 from sightline.jobs import wakeups
 from sightline.jobs.models import Job
 from sightline.jobs.status import TERMINAL, Status
-from sightline.redis_client import RedisAway
-from sightline.telemetry import lifecycle
 
 WINDOW = 1000
 """Open lines that one look takes in. Jobs end about in the order of their lines, so the first ones suffice."""
@@ -106,13 +104,5 @@ def result_file(batch: Batch, lines: LineState) -> File:
 
 def top_up() -> int:
     """Send the wake-ups that due batches lack: for those whose worker died, and for what the broker lost."""
-    missing = Batch.objects.filter(due_at__lte=After())[:MOST_WAKEUPS].count()
-    if missing:
-        try:
-            missing -= wakeups.waiting(queue=BATCH)
-        except RedisAway:
-            return 0
-    if missing <= 0 or not wakeups.publish(queue=BATCH, count=missing):
-        return 0
-    lifecycle.topped_up(queue=BATCH, count=missing)
-    return missing
+    due = Batch.objects.filter(due_at__lte=After())[:MOST_WAKEUPS].count()
+    return wakeups.fill(queue=BATCH, due=due)

@@ -28,7 +28,7 @@ def submit_many(*, submissions: Sequence[Submission]) -> list[Job]:
     found: dict[int, Job] = {}
     plain: dict[str, list[int]] = {}
     for place, submission in enumerate(submissions):
-        if getattr(submission, "cache_mode", ""):
+        if submission.cache_mode:
             found[place] = _alone(submission)
         else:
             plain.setdefault(single.queue_of(submission), []).append(place)

@@ -5,8 +5,6 @@ from django.conf import settings
 from sightline.celery import DELIVER
 from sightline.clock import After
 from sightline.jobs import wakeups
-from sightline.redis_client import RedisAway
-from sightline.telemetry import lifecycle
 from sightline.webhooks.models import Delivery
 from sightline.webhooks.services.claim import due
 
@@ -16,16 +14,7 @@ MOST_WAKEUPS = 100
 
 def top_up() -> int:
     """Send the wake-ups that due deliveries lack: for retries, and for what the broker lost."""
-    missing = due(most=MOST_WAKEUPS)
-    if missing:
-        try:
-            missing -= wakeups.waiting(queue=DELIVER)
-        except RedisAway:
-            return 0
-    if missing <= 0 or not wakeups.publish(queue=DELIVER, count=missing):
-        return 0
-    lifecycle.topped_up(queue=DELIVER, count=missing)
-    return missing
+    return wakeups.fill(queue=DELIVER, due=due(most=MOST_WAKEUPS))
 
 
 def apply_retention() -> int:
