@@ -17,7 +17,7 @@ from support.bodies import picture
 from support.platform import ROOT, TENANTS, Platform
 from support.waiting import until
 
-from sightline.client import AsyncClient, Client, Event
+from sightline.client import AsyncClient, Client, Event, NotFound
 
 COUNT = 40
 RECIPES = (ROOT / "platform" / "sightline" / "api" / "recipes.md").read_text()
@@ -290,6 +290,23 @@ def test_a_job_is_replayed_with_other_parameters(shell: Shell, pictures: Path) -
     assert new["id"] != job
     shown = json.loads(shell.run("jobs", "show", new["id"], "--json"))
     assert shown["params"]["max_tokens"] == 7
+
+
+def test_a_replay_is_compared_with_its_original(shell: Shell, client: Client, pictures: Path) -> None:
+    job = json.loads(shell.run("submit", "ocr", str(pictures / "000.png"), "--json"))["id"]
+    replay = json.loads(shell.run("replay", job, "--param", "max_tokens=2", "--json"))["id"]
+    shell.run("wait", replay, "--json", code=1)  # cut off after two tokens: incomplete
+    told = shell.run("compare", job, replay)
+    assert job in told
+    assert "params.max_tokens" in told
+    assert "character error rate" in told
+    assert "[-" in told
+    found = json.loads(shell.run("compare", job, replay, "--json"))
+    assert found["ended"]
+    assert 0 < found["error_rate"] <= 1
+    shell.run("compare", job, "job_00000000000000000000000000", code=4)
+    with pytest.raises(NotFound):
+        client.compare(job, replay)  # another tenant's key
 
 
 def test_every_section_of_the_recipes_has_one() -> None:

@@ -25,6 +25,7 @@ BUILT_IN = {
     "cancel": "sightline.cli.job_actions:cancel",
     "retry": "sightline.cli.job_actions:retry",
     "replay": "sightline.cli.job_actions:replay",
+    "compare": "sightline.cli.compare:compare",
     "batch": "sightline.cli.batch:batch",
     "keys": "sightline.cli.keys:keys",
     "quotas": "sightline.cli.quotas:quotas",

@@ -22,7 +22,7 @@ from sightline.client.images import Image
 from sightline.client.operations import LONGEST_WAIT_S
 from sightline.client.results import Block, Chat, Gui, Ocr, Page
 from sightline.client.sync import Client
-from sightline.client.values import ENDED, Event, Explanation, Job, Kind, Status
+from sightline.client.values import ENDED, Comparison, Event, Explanation, Job, Kind, Status
 
 __all__ = [
     "ENDED",
@@ -33,6 +33,7 @@ __all__ = [
     "Chat",
     "Client",
     "ClientError",
+    "Comparison",
     "Conflict",
     "Event",
     "Explanation",

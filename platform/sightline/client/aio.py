@@ -15,7 +15,7 @@ from sightline.client import transport
 from sightline.client.batches import Batch
 from sightline.client.images import Image
 from sightline.client.operations import Filter, OnEvent, Operations
-from sightline.client.values import Event, Explanation, Job
+from sightline.client.values import Comparison, Event, Explanation, Job
 from sightline.client.wire import Answer, Close, Effect, Emit, Flow, Load, Open, Pause, Read, Request, Send
 
 T = TypeVar("T")
@@ -163,6 +163,10 @@ class AsyncClient:
     async def explain(self, job_id: str) -> Explanation:
         """Why the job waits."""
         return await self._run(self._do.explain(job_id))
+
+    async def compare(self, first: str, second: str) -> Comparison:
+        """The second job against the first, both of one kind: a replay with its original, most of all."""
+        return await self._run(self._do.compare(first, second))
 
     def jobs(self, *, limit: int | None = None, **filters: Filter) -> AsyncIterator[Job]:
         """Jobs, newest first, page by page; `filters` as the API names them (kind, status, tag, …)."""

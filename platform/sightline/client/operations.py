@@ -15,7 +15,7 @@ from sightline.client.errors import Conflict, InvalidRequest, StreamUnusable
 from sightline.client.images import Image, Uploads
 from sightline.client.patience import Patience
 from sightline.client.streams import EventStream
-from sightline.client.values import Event, Explanation, Job
+from sightline.client.values import Comparison, Event, Explanation, Job
 from sightline.client.wire import Emit, Flow, Json, Request
 
 LONGEST_WAIT_S = 30.0
@@ -172,6 +172,11 @@ class Operations:
         """Why the job waits."""
         request = Request(method="GET", path=f"/api/v1/jobs/{job_id}/explain")
         return Explanation.read((yield from self._patience.send(request)).json())
+
+    def compare(self, first: str, second: str) -> Flow[Comparison]:
+        """The second job against the first."""
+        request = Request(method="GET", path=f"/api/v1/jobs/{first}/compare", query={"with": second})
+        return Comparison.read((yield from self._patience.send(request)).json())
 
     def jobs(self, *, limit: int | None, filters: Mapping[str, Filter]) -> Flow[None]:
         """Emits jobs, newest first, page by page."""

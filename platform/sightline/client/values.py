@@ -158,5 +158,35 @@ class Explanation:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two jobs of one kind side by side, the second against the first."""
+
+    ended: bool
+    """Both have ended; before that, what needs both outputs is None."""
+    error_rate: float | None
+    """Character error rate over all texts: 0 is equal, and it may exceed 1."""
+    mean_iou: float | None
+    """Of the boxes that match, 0.5 to 1."""
+    distance_px: float | None
+    """Between two clicks, in pixels of the screenshot."""
+    same_place: bool | None
+    """Are the clicks as near as the smallest target is wide?"""
+    document: dict[str, Any]
+    """All of the answer: what was asked otherwise, runs of text, matched boxes, tokens, phases."""
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Self:
+        action = document.get("action") or {}
+        return cls(
+            ended=bool(document.get("ended")),
+            error_rate=document.get("error_rate"),
+            mean_iou=document.get("mean_iou"),
+            distance_px=action.get("distance_px"),
+            same_place=action.get("same_place"),
+            document=document,
+        )
+
+
 def _moment(text: Any) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

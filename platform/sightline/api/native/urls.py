@@ -4,6 +4,7 @@ from django.urls import path
 
 from sightline.api.native.actions import CancelView, ExplainView, JobMediaView, RetryView
 from sightline.api.native.bulk import BulkItemsView, BulkRunView, BulkStopView, BulksView, BulkView
+from sightline.api.native.comparison import CompareView
 from sightline.api.native.events import EventsView
 from sightline.api.native.groups import GroupsView, GroupView
 from sightline.api.native.jobs import JobsView, JobView
@@ -28,6 +29,7 @@ urlpatterns = [
     path("jobs/<str:public_id>/cancel", CancelView.as_view(), name="job-cancel"),
     path("jobs/<str:public_id>/retry", RetryView.as_view(), name="job-retry"),
     path("jobs/<str:public_id>/replay", ReplayView.as_view(), name="job-replay"),
+    path("jobs/<str:public_id>/compare", CompareView.as_view(), name="job-compare"),
     path("jobs/<str:public_id>/explain", ExplainView.as_view(), name="job-explain"),
     path("jobs/<str:public_id>/events", EventsView.as_view(), name="job-events"),
     path("jobs/<str:public_id>/media/<int:index>", JobMediaView.as_view(), name="job-media"),
