@@ -1,5 +1,9 @@
-"""The bounds that a queue and a tenant set, each with the query that counts it."""
+"""The bounds that a queue and a tenant set, each with the query that counts it.
 
+The queries are made when they are asked: every submission makes its bounds, and one in hundreds counts them.
+"""
+
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Any
@@ -44,27 +48,25 @@ def of_kind(*, tenant: Tenant, kind: str) -> list[Bound]:
 
 
 def _queue(queue: str) -> Bound:
-    waiting = Job.objects.filter(queue=queue, status=Status.QUEUED, parked_until=None)
     return Bound(
         name=f"queue {queue}",
         key=f"sightline:queued:{queue}",
         most=settings.QUEUE_LIMIT,
         code="queue_full",
         detail=f"The queue {queue} is full: {settings.QUEUE_LIMIT} jobs wait.",
-        count=partial(_counted, waiting, settings.QUEUE_LIMIT),
+        count=partial(_claimable, queue, settings.QUEUE_LIMIT),
         recounts_ms=_OLD_MS,
     )
 
 
 def _own_queue(tenant: Tenant, queue: str) -> Bound:
     most = tenant.max_queued if tenant.max_queued is not None else settings.TENANT_QUEUE_LIMIT
-    waiting = Job.objects.filter(tenant=tenant, queue=queue, status=Status.QUEUED, source=None, shadow=False)
     return Bound(
         name=f"{queue}-queued",
         key=f"sightline:queued:{queue}:{tenant.pk.hex}",
         most=most,
         detail=f"{most} of your jobs wait in {queue} already, which is as many as may.",
-        count=partial(_counted, waiting, most),
+        count=partial(_own, tenant, [queue], most),
         recounts_ms=_OLD_MS,
         unit="concurrent-requests",
     )
@@ -76,7 +78,7 @@ def _queued(tenant: Tenant, kind: str, most: int) -> Bound:
         f"{kind}-queued",
         most,
         used=f"{most} of your {kind} jobs wait, which is as many as may",
-        count=partial(_counted, _waiting(tenant, kind), most),
+        count=partial(_own, tenant, _queues(kind), most),
         recounts_ms=_OLD_MS,
         unit="concurrent-requests",
     )
@@ -135,9 +137,14 @@ def _of_kind(kind: str) -> Q:
     return (Q(seats=kind) | Q(seats="", kind=kind)) & Q(shadow=False)
 
 
-def _waiting(tenant: Tenant, kind: str) -> QuerySet[Job]:
-    names = [queue_name(kind, tag) for tag in settings.MODELS]
-    return Job.objects.filter(tenant=tenant, queue__in=names, status=Status.QUEUED, source=None, shadow=False)
+def _queues(kind: str) -> list[str]:
+    return [queue_name(kind, tag) for tag in settings.MODELS]
+
+
+def _waiting(tenant: Tenant, queues: Sequence[str]) -> QuerySet[Job]:
+    return Job.objects.filter(
+        tenant=tenant, queue__in=queues, status=Status.QUEUED, source=None, shadow=False
+    )
 
 
 def _number(rows: QuerySet[Job], most: int) -> int:
@@ -145,15 +152,20 @@ def _number(rows: QuerySet[Job], most: int) -> int:
     return rows.order_by()[: most + 1].count()
 
 
-def _counted(rows: QuerySet[Job], most: int) -> Count:
+def _claimable(queue: str, most: int) -> Count:
+    rows = Job.objects.filter(queue=queue, status=Status.QUEUED, parked_until=None)
     return Count(value=_number(rows, most), fresh_ms=FRESH_MS)
+
+
+def _own(tenant: Tenant, queues: Sequence[str], most: int) -> Count:
+    return Count(value=_number(_waiting(tenant, queues), most), fresh_ms=FRESH_MS)
 
 
 def _aboard(tenant: Tenant, kind: str, most: int) -> Count:
     own = Job.objects.filter(_of_kind(kind), tenant=tenant)
     preparing = own.filter(queue=PREPARE, status=Status.QUEUED)
     running = own.filter(status=Status.RUNNING)
-    value = sum(_number(rows, most) for rows in (_waiting(tenant, kind), preparing, running))
+    value = sum(_number(rows, most) for rows in (_waiting(tenant, _queues(kind)), preparing, running))
     return Count(value=value, fresh_ms=FRESH_MS)
 
 
