@@ -17,6 +17,9 @@ from sightline_workers.batching import Batcher  # noqa: E402
 from sightline_workers.delivering import Deliverer  # noqa: E402
 from sightline_workers.leases import Leases  # noqa: E402
 from sightline_workers.preparing import Preparer  # noqa: E402
+from sightline_workers.task_events import TaskEventsStep  # noqa: E402
+
+app.steps["consumer"].add(TaskEventsStep)
 
 _node = "cpu"
 

@@ -20,8 +20,9 @@ from sightline_workers.intake import IntakeStep  # noqa: E402
 from sightline_workers.leases import Leases  # noqa: E402
 from sightline_workers.membership import membership  # noqa: E402
 from sightline_workers.seats import seats  # noqa: E402
+from sightline_workers.task_events import TaskEventsStep  # noqa: E402
 
-app.steps["consumer"].add(IntakeStep)
+app.steps["consumer"].update((IntakeStep, TaskEventsStep))
 
 _node = "worker"
 
