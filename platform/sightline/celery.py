@@ -47,9 +47,9 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
-        # A wake-up that is delivered twice is dropped by the claim, and the sweeper replaces a lost one: the
-        # broker's own redelivery has nothing to add.
-        "visibility_timeout": 6 * 3600,
+        # The sweeper replaces a wake-up that is lost with its worker, so the broker need not remember who has which:
+        # it would cost two transactions a message.
+        "ack_emulation": False,
         "queue_order_strategy": "priority",
         "priority_steps": [0],
         "health_check_interval": 10,
