@@ -60,6 +60,8 @@ class Shot:
     path: str
     """Below the site, or a search of the job list whose first job is opened."""
     opens_first: bool = False
+    then: str = ""
+    """A link on that page that is followed as well."""
     full_page: bool = False
 
 
@@ -86,6 +88,22 @@ SHOTS = (
         path="/admin/jobs/job/?kind=chat&status__exact=succeeded",
         opens_first=True,
         full_page=True,
+    ),
+    *(
+        Shot(
+            name=f"compare-{kind}",
+            path=f"/admin/jobs/job/?q=tag:replayed+kind:{kind}",
+            opens_first=True,
+            then="Compare with its original",
+            full_page=True,
+        )
+        for kind in ("gui", "ocr", "chat")
+    ),
+    Shot(
+        name="replay",
+        path="/admin/jobs/job/?q=tag:replayed+kind:ocr",
+        opens_first=True,
+        then="Replay…",
     ),
     Shot(name="failed", path="/admin/jobs/job/?status__exact=failed", opens_first=True, full_page=True),
 )
@@ -140,6 +158,9 @@ def photograph_admin(browser: Browser, site: Site, into: Path) -> Iterator[Path]
                 if not links.count():
                     continue  # a platform that runs need not have such a job
                 links.first.click()
+                page.wait_for_load_state("networkidle")
+            if shot.then:
+                page.get_by_role("link", name=shot.then).click()
                 page.wait_for_load_state("networkidle")
             yield _save(page, into / f"{shot.name}-{scheme}.png", full_page=shot.full_page)
         page.close()

@@ -21,7 +21,9 @@ from sightline.triage import search
 from sightline.triage.verbs import VERBS, Verb
 from sightline_dashboard import badges
 from sightline_dashboard.admin import job_actions
+from sightline_dashboard.admin.job_comparison import ComparisonPages
 from sightline_dashboard.admin.job_filters import KindFilter, ModelFilter
+from sightline_dashboard.admin.job_stream import JobStream
 from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post
 from sightline_dashboard.durations import duration
 from sightline_dashboard.home.database_time import database_now
@@ -47,7 +49,7 @@ class JobChangeList(KeysetChangeList):
 
 
 @admin.register(Job)
-class JobAdmin(HistoryAdmin):
+class JobAdmin(ComparisonPages, JobStream, HistoryAdmin):
     list_display = (
         "state",
         "name",
@@ -130,6 +132,8 @@ class JobAdmin(HistoryAdmin):
             path("<str:object_id>/retry/", view(self.retry_view), name="jobs_job_retry"),
             path("<str:object_id>/image/<int:index>/", view(self.image_view), name="jobs_job_image"),
             path("<str:object_id>/html/<int:number>/", view(self.html_view), name="jobs_job_html"),
+            *self.comparison_urls(),
+            *self.stream_urls(),
             *super().get_urls(),
         ]
 
@@ -140,7 +144,7 @@ class JobAdmin(HistoryAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponseBase:
-        job = self._visible(request, object_id)
+        job = self.visible(request, object_id)
         if job is None:
             gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return gone
@@ -169,7 +173,7 @@ class JobAdmin(HistoryAdmin):
 
     def image_view(self, request: HttpRequest, object_id: str, index: int) -> HttpResponse:
         """Image `index` of the job's input, in prompt order."""
-        job = self._visible(request, object_id)
+        job = self.visible(request, object_id)
         found = bound_media(job.input) if job else []
         if job is None or index >= len(found):
             raise Http404
@@ -182,14 +186,14 @@ class JobAdmin(HistoryAdmin):
 
     def html_view(self, request: HttpRequest, object_id: str, number: int) -> HttpResponse:
         """The HTML that the model wrote for page `number`, locked in."""
-        job = self._visible(request, object_id)
+        job = self.visible(request, object_id)
         pages = ((job.output or {}).get("pages") or []) if job else []
         text = next((found.get("html") for found in pages if found.get("page") == number), None)
         if text is None:
             raise Http404
         return framed(text)
 
-    def _visible(self, request: HttpRequest, object_id: str) -> Job | None:
+    def visible(self, request: HttpRequest, object_id: str) -> Job | None:
         if not self.has_view_permission(request):
             raise PermissionDenied
         queryset = Job.objects.select_related("tenant", "api_key")
@@ -214,7 +218,7 @@ class JobAdmin(HistoryAdmin):
             return refusal
         if not self.has_operate_permission(request):
             raise PermissionDenied
-        job = self._visible(request, object_id)
+        job = self.visible(request, object_id)
         if job is None:
             raise Http404
         done, refusals = job_actions.act(verb, [job], actor=actor(request))

@@ -1,5 +1,6 @@
 """An ocr job's pages: each image with the boxes of its blocks, the text beside it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +60,14 @@ def _page(page: dict[str, Any], images: list[Shown]) -> DrawnPage:
         number=number,
         image=images[number - 1] if 0 < number <= len(images) else None,
         page=page,
-        boxes=[_box(block) for block in page.get("blocks") or () if block.get("bbox_px")],
+        boxes=boxes_of(page),
         complete=page.get("finish", "stop") == "stop",
     )
+
+
+def boxes_of(page: Mapping[str, Any]) -> list[Box]:
+    """The blocks of a page of the output that have a place."""
+    return [_box(block) for block in page.get("blocks") or () if block.get("bbox_px")]
 
 
 def _box(block: dict[str, Any]) -> Box:

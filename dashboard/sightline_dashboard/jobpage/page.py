@@ -10,6 +10,7 @@ from sightline.jobs.services.retry import RETRYABLE
 from sightline.jobs.status import ACTIVE
 from sightline_dashboard.flower import task_url
 from sightline_dashboard.jobpage import chat, gui, ocr
+from sightline_dashboard.jobpage.follow import follow_url
 from sightline_dashboard.jobpage.images import Shown, shown
 from sightline_dashboard.jobpage.phases import Waterfall, waterfall
 from sightline_dashboard.jobpage.related import Related, related
@@ -53,7 +54,10 @@ class Page:
     run_ms: float | None
     can_cancel: bool
     can_retry: bool
+    can_replay: bool
     live: bool
+    follow: str
+    """Where its next event is told; empty once it has ended."""
 
 
 def build(job: Job, *, base_url: str) -> Page:
@@ -76,7 +80,9 @@ def build(job: Job, *, base_url: str) -> Page:
         run_ms=_between(job.claimed_at, job.ended_at),
         can_cancel=job.status in ACTIVE,
         can_retry=job.status in RETRYABLE and job.erased_at is None,
+        can_replay=job.erased_at is None,
         live=job.status in ACTIVE,
+        follow=follow_url(job),
     )
 
 

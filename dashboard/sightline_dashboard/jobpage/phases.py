@@ -6,13 +6,14 @@ from dataclasses import dataclass
 WIDTH = 1000.0
 """Units of the drawing's width."""
 
-_NAMES = {
+NAMES = {
     "queue": "Queue",
     "prepare": "Prepare",
     "ttft": "Prefill (to the first token)",
     "decode": "Decode",
     "parse": "Parse and further calls",
 }
+"""Keys of a job's timings in words, and `parse`, which is what they leave over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,6 @@ def waterfall(timings: Mapping[str, float] | None) -> Waterfall | None:
     phases, x = [], 0.0
     for key, ms in known.items():
         width = ms / total * WIDTH
-        phases.append(Phase(key=key, name=_NAMES[key], ms=ms, x=round(x, 2), width=round(width, 2)))
+        phases.append(Phase(key=key, name=NAMES[key], ms=ms, x=round(x, 2), width=round(width, 2)))
         x += width
     return Waterfall(phases=phases, total_ms=total)

@@ -103,6 +103,7 @@ def seed(*, count: int, dice: random.Random) -> list[Job]:
                 dice=dice,
             )
         )
+    jobs += _replays(jobs, now, dice)
     for job in jobs:
         if job.status == Status.QUARANTINED:
             block_media(job_id=job.pk, reason=DIED.message)
@@ -110,6 +111,30 @@ def seed(*, count: int, dice: random.Random) -> list[Job]:
     _triage()
     _minutes(now, dice)
     return sorted(jobs, key=lambda job: job.pk)
+
+
+def _replays(jobs: list[Job], now: datetime, dice: random.Random) -> list[Job]:
+    """Of the latest success of some stories, asked for a moment ago."""
+    made = []
+    for tag, story in stories.REPLAYED:
+        original = max(
+            (job for job in jobs if tag in job.tags and job.status == Status.SUCCEEDED),
+            key=lambda job: job.created_at,
+        )
+        fate = Fate(status=Status.SUCCEEDED)
+        created = now - timedelta(seconds=dice.uniform(30, 40))
+        made.append(
+            write(
+                story(),
+                fate,
+                tenant=original.tenant,
+                place=dice.choice(PLACES),
+                created=created,
+                dice=dice,
+                replay_of=original,
+            )
+        )
+    return made
 
 
 def _minutes(now: datetime, dice: random.Random) -> None:

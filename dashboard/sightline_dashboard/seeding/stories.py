@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sightline.kinds.contract import Reply, Usage
@@ -172,6 +172,43 @@ def chat() -> Story:
         params={"max_tokens": 256},
     )
 
+
+def click_beside() -> Story:
+    """The same screenshot at a higher temperature: the neighbouring button is hit."""
+    picture = pictures.window()
+    text = "Action: Click Cancel in the dialog.\n" + _call(
+        "computer_use", action="left_click", coordinate=picture.middle("Cancel")
+    )
+    return replace(click(), reply=_reply(text), params={"temperature": 0.9}, tags=("desktop", "replayed"))
+
+
+def boxes_of_fewer_pixels() -> Story:
+    """The same invoice with a smaller pixel budget: boxes move, a digit is misread and a line is lost."""
+    picture = pictures.invoice()
+    lines = [
+        {
+            "bbox_2d": [value + shift for value, shift in zip(picture.grid(text), (3, 1, 9, 2), strict=True)],
+            "text_content": text.replace("1065.90", "1085.90"),
+        }
+        for text in picture.parts
+        if not text.startswith("Payable")
+    ]
+    text = "```json\n" + json.dumps(lines) + "\n```"
+    params = {"pixels": {"max": 262_144}}
+    return replace(boxes(), reply=_reply(text), params=params, tags=("invoices", "boxes", "replayed"))
+
+
+def chat_again() -> Story:
+    text = "Wednesday is by far the busiest day. Friday is the quietest, just below Monday."
+    return replace(chat(), reply=_reply(text), params={"max_tokens": 256, "seed": 7}, tags=("replayed",))
+
+
+REPLAYED: tuple[tuple[str, Callable[[], Story]], ...] = (
+    ("save-dialog", click_beside),
+    ("boxes", boxes_of_fewer_pixels),
+    ("weekly-report", chat_again),
+)
+"""Which tag a job has that is replayed, and how it comes out then."""
 
 ALL: tuple[Callable[[], Story], ...] = (
     click,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sightline.celery import queue_name
-from sightline.jobs.models import Attempt, Job, JobEvent, JobTag
+from sightline.jobs.models import Attempt, Job, JobEvent, JobMedia, JobTag
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.kinds import registry
 from sightline.kinds.contract import Image, Outcome, StoredImage
@@ -87,6 +87,7 @@ def write(
     place: Place,
     created: datetime,
     dice: random.Random,
+    replay_of: Job | None = None,
 ) -> Job:
     """Create the job with its media, attempts and events."""
     media = services.ingest(tenant=tenant, data=story.picture.png, filename=story.picture.name)
@@ -105,6 +106,7 @@ def write(
         queue=queue_name(story.kind, "default"),
         turn=int(created.timestamp()),
         created_at=created,
+        replay_of=replay_of.pk if replay_of else None,
     )
     worker = f"{story.kind}-{place.gpu}@{place.host}"
     rows = _Rows(job=job, worker=worker, place=place, at=created, dice=dice)
@@ -119,6 +121,7 @@ def write(
     elif fate.status in (Status.CANCELLED, Status.EXPIRED):
         rows.stopped(fate.status, fate.actor)
     job.save(force_insert=True)
+    JobMedia.objects.create(job=job, media=media)
     Attempt.objects.bulk_create(rows.attempts)
     JobEvent.objects.bulk_create(rows.events)
     JobTag.objects.bulk_create([JobTag(tenant=tenant, job=job, tag=tag) for tag in story.tags])

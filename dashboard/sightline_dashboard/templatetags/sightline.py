@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 
 from sightline_dashboard import badges, durations
+from sightline_dashboard.jobpage import phases
 
 register = template.Library()
 register.simple_tag(badges.badge, name="badge")
@@ -37,3 +38,35 @@ def pretty(value: Any) -> str:
 def share_of(value: float, whole: float) -> float:
     """A value as a share of a whole, 0 to 1; 0 of nothing."""
     return value / whole if whole else 0.0
+
+
+@register.filter
+def compact(value: Any) -> str:
+    """A value on one line: text as it is, a dash for None, everything else as JSON."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def change(value: float | None) -> str:
+    """A relative change: `+18 %`; a dash for None."""
+    if value is None:
+        return "–"
+    percents = round(value * 100)
+    return f"{percents:+d} %" if percents else "0 %"
+
+
+_TOKENS = {"input_tokens": "Tokens in", "image_tokens": "Tokens of images", "output_tokens": "Tokens out"}
+
+
+@register.filter
+def phase(name: str) -> str:
+    """A key of a job's timings in words."""
+    return phases.NAMES.get(name, "From claim to end" if name == "total" else name)
+
+
+@register.filter
+def tokens(name: str) -> str:
+    """A key of a job's usage in words."""
+    return _TOKENS.get(name, name)

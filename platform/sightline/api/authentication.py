@@ -12,15 +12,23 @@ from sightline.tenants.models import ApiKey, Tenant
 
 
 @dataclass(frozen=True, kw_only=True)
-class Principal:
-    """Who sent a request."""
+class Sender:
+    """For whom a job is accepted."""
 
-    key: ApiKey
     tenant: Tenant
-    is_authenticated: bool = True
-    """What Django's permission classes look at."""
+    key: ApiKey | None
+    """None: an operator in the admin, whom no key restricts. The tenant's quotas hold all the same."""
     states: list[State] = field(default_factory=list)
     """Where the quotas stand that this request was counted in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal(Sender):
+    """Who sent a request to the API."""
+
+    key: ApiKey
+    is_authenticated: bool = True
+    """What Django's permission classes look at."""
 
     @property
     def actor(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 
 from sightline.errors import FieldError, InvalidInput
@@ -59,10 +59,10 @@ class Completion:
         return cls(**{**values, "job_id": UUID(values["job_id"])})
 
 
-def resumed_after(request: Request) -> int:
+def resumed_after(request: HttpRequest | Request) -> int:
     """Number of the last event that the client has: `Last-Event-ID`, or `?starting_after=`; 422 for no number."""
     header = request.META.get("HTTP_LAST_EVENT_ID")
-    text = header or request.query_params.get("starting_after") or "0"
+    text = header or request.GET.get("starting_after") or "0"
     if not re.fullmatch(r"[0-9]{1,15}", text):
         detail = "The number of an event is what the stream sent as its id."
         name = "Last-Event-ID" if header else "?starting_after"

@@ -122,6 +122,9 @@ class Job(models.Model):
             models.Index(
                 fields=["source"], name="job_follows", condition=Q(status="queued", source__isnull=False)
             ),
+            models.Index(
+                fields=["replay_of", "id"], name="job_replays", condition=Q(replay_of__isnull=False)
+            ),
         ]
         constraints = [
             # One row answers a request: the job in flight that others follow, or the finished one that the cache
@@ -242,7 +245,7 @@ class JobMedia(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["job", "media"], name="jobmedia_job"),
-            models.Index(fields=["media"], name="jobmedia_media"),
+            models.Index(fields=["media", "-id"], name="jobmedia_media"),
         ]
 
     def __str__(self) -> str:

@@ -22,5 +22,12 @@ class Response(models.Model):
     background = models.BooleanField(default=False)
     store = models.BooleanField(default=True, help_text="May be read again and followed")
 
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["previous"], name="response_follows", condition=models.Q(previous__isnull=False)
+            )
+        ]
+
     def __str__(self) -> str:
         return f"response {self.job_id}"

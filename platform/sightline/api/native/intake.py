@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
 from pydantic import BaseModel
 
-from sightline.api.authentication import Principal
+from sightline.api.authentication import Sender
 from sightline.api.native.representation import accepted, full
 from sightline.api.native.request import JobRequest, read_request
 from sightline.cache.options import mode_of
@@ -48,7 +48,7 @@ class ModelForbidden(Problem):
 
 def accept(
     *,
-    principal: Principal,
+    principal: Sender,
     body: Any,
     files: Mapping[str, UploadedFile[Any]],
     key: str | None,
@@ -112,7 +112,7 @@ def first_answer(job: Job) -> dict[str, Any]:
     return full(job, attempts=()) if job.ended else accepted(job)
 
 
-def submission(*, principal: Principal, body: Any, seats: str = "") -> Submission:
+def submission(*, principal: Sender, body: Any, seats: str = "") -> Submission:
     """A validated request of many that are submitted together, its media stored; the caller admits it."""
     request, inputs, params = read_request(body)
     model = _model(request.model)
@@ -120,8 +120,10 @@ def submission(*, principal: Principal, body: Any, seats: str = "") -> Submissio
     return _submission(principal, request, model, inputs, params, {}, body["input"], seats)
 
 
-def refuse_forbidden(key: ApiKey, kinds: Collection[str], model: str) -> None:
-    """403 for kinds and models that the key may not submit to."""
+def refuse_forbidden(key: ApiKey | None, kinds: Collection[str], model: str) -> None:
+    """403 for kinds and models that the key may not submit to; without one, there is nothing to refuse."""
+    if key is None:
+        return
     for kind in kinds:
         if key.kinds and kind not in key.kinds:
             raise KindForbidden(f"This key may not submit {kind} jobs.")
@@ -129,7 +131,7 @@ def refuse_forbidden(key: ApiKey, kinds: Collection[str], model: str) -> None:
         raise ModelForbidden(f"This key may not submit to the model {model}.")
 
 
-def _admit(principal: Principal, queue: str) -> None:
+def _admit(principal: Sender, queue: str) -> None:
     try:
         principal.states.extend(admission.admit(tenant=principal.tenant, queue=queue))
     except admission.Refused as refusal:
@@ -137,7 +139,7 @@ def _admit(principal: Principal, queue: str) -> None:
         raise
 
 
-def _withdraw(principal: Principal, queues: Sequence[str]) -> None:
+def _withdraw(principal: Sender, queues: Sequence[str]) -> None:
     for name in queues:
         admission.withdraw(tenant=principal.tenant, queue=name)
 
@@ -188,7 +190,7 @@ def _refuse_unreachable(tenant: Tenant, queue: str, deadline_ms: int | None) -> 
 
 
 def _submission(
-    principal: Principal,
+    principal: Sender,
     request: JobRequest,
     model: str,
     inputs: BaseModel,
@@ -257,7 +259,7 @@ def _pointers(inputs: BaseModel, count: int) -> list[str]:
 
 
 def _store(
-    principal: Principal,
+    principal: Sender,
     refs: Sequence[ImageRef],
     pointers: Sequence[str],
     files: Mapping[str, UploadedFile[Any]],
@@ -270,7 +272,7 @@ def _store(
 
 
 def _stored(
-    principal: Principal, ref: ImageRef, pointer: str, files: Mapping[str, UploadedFile[Any]]
+    principal: Sender, ref: ImageRef, pointer: str, files: Mapping[str, UploadedFile[Any]]
 ) -> Media | None:
     file = files.get(ref.upload_id or "")
     if file is not None:

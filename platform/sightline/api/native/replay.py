@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from sightline.api.authentication import Sender
 from sightline.api.native import documents
 from sightline.api.native.intake import accept
 from sightline.api.native.jobs import refuse_erased
@@ -15,6 +16,7 @@ from sightline.api.native.view import NativeView
 from sightline.api.parsers import json_body
 from sightline.errors import Conflict
 from sightline.jobs.models import Job
+from sightline.jobs.services.submit import Replayed
 from sightline.kinds.images import bound_media
 from sightline.kinds.unbound import requested
 from sightline.media import services as media
@@ -31,35 +33,43 @@ class ReplayView(NativeView):
     @documents.replay
     def post(self, request: Request, public_id: str) -> HttpResponse:
         job = self.job(public_id)
-        refuse_erased(job)
         empty = request.META.get("CONTENT_LENGTH") in (None, "", "0")
-        replay = Replay() if empty else validate(Replay, json_body(request))
-        found = accept(
-            principal=self.principal,
-            body=body(job, replay),
-            files={},
-            key=request.META.get("HTTP_IDEMPOTENCY_KEY"),
-            seats=job.seats,
-            route=f"POST /api/v1/jobs/{public_id}/replay",
-            replay_of=job.pk,
-        )
-        return answered(request, found)
+        changes = Replay() if empty else validate(Replay, json_body(request))
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        return answered(request, replay(sender=self.principal, job=job, changes=changes, key=key))
 
 
-def body(job: Job, replay: Replay) -> dict[str, Any]:
+def replay(*, sender: Sender, job: Job, changes: Replay, key: str | None = None) -> Job | Replayed:
+    """A new job of the same tenant, made from this one; the first answer under the same idempotency key.
+
+    A `Problem` for an erased job, for images that are not kept any more, and for changes that make no valid request.
+    """
+    refuse_erased(job)
+    return accept(
+        principal=sender,
+        body=body(job, changes),
+        files={},
+        key=key,
+        seats=job.seats,
+        route=f"POST /api/v1/jobs/{job.public_id}/replay",
+        replay_of=job.pk,
+    )
+
+
+def body(job: Job, changes: Replay) -> dict[str, Any]:
     """The request that the new job is made from; it is checked as every other one."""
     asked: dict[str, Any] = {
         "kind": job.kind,
         "model": job.model,
-        "params": {**job.params, **replay.params},
-        "input": _input(job, replay.input),
+        "params": {**job.params, **changes.params},
+        "input": _input(job, changes.input),
         "max_attempts": job.max_attempts,
         "retention_s": job.retention_s,
         "tags": job.tags,
         "metadata": job.metadata,
         "cache": {"mode": "refresh"},
     }
-    given = replay.model_dump(exclude_unset=True, exclude={"input", "params"})
+    given = changes.model_dump(exclude_unset=True, exclude={"input", "params"})
     asked |= {name: value for name, value in given.items() if value is not None}
     asked["params"] = {name: value for name, value in asked["params"].items() if value is not None}
     return asked
