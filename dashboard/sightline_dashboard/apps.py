@@ -7,7 +7,8 @@ class DashboardConfig(AppConfig):
     label = "sightline_dashboard"
 
     def ready(self) -> None:
-        from sightline_dashboard import roles
+        from sightline_dashboard import boards, roles
 
+        boards.register()
         # After every app has its permissions: this one is migrated last, as it stands last in INSTALLED_APPS.
         post_migrate.connect(roles.make, sender=self)

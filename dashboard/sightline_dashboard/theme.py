@@ -1,4 +1,4 @@
-"""What unfold asks us: our style sheet, our script, our colours."""
+"""What unfold asks us: our style sheet, our scripts, our colours."""
 
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -11,6 +11,14 @@ def stylesheet(request: HttpRequest) -> str:
 def script(request: HttpRequest) -> str:
     """Loaded on every page right after htmx, which it configures before htmx starts."""
     return static("sightline_dashboard/dashboard.js")
+
+
+def live_script(request: HttpRequest) -> str:
+    return static("sightline_dashboard/live.js")
+
+
+def charts_script(request: HttpRequest) -> str:
+    return static("sightline_dashboard/charts.js")
 
 
 def favicon(request: HttpRequest) -> str:

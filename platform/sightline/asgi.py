@@ -14,12 +14,14 @@ from django.db import Error, close_old_connections
 
 from sightline.api.native import history
 from sightline.database import statements
+from sightline.events import boards
 from sightline.events.reading import LiveReader
 from sightline.events.stream import History
 from sightline.events.waiting import Waiters
 from sightline.jobs.models import Job
 from sightline.jobs.services.cancel import cancel
 from sightline.jobs.status import ACTIVE
+from sightline.web.boards import Boards
 from sightline.web.bridge import Bridge
 from sightline.web.shell import Shell
 
@@ -43,6 +45,18 @@ def _ended(job_ids: Collection[UUID]) -> set[UUID]:
     finally:
         close_old_connections()
     return set(asked) - active
+
+
+def _drawn(name: str, variants: Collection[str]) -> Mapping[str, boards.Parts]:
+    try:
+        return boards.draw(name, variants)
+    finally:
+        close_old_connections()
+
+
+async def _board(name: str, variants: Collection[str]) -> Mapping[str, boards.Parts]:
+    found: Mapping[str, boards.Parts] = await _bridge.run(_drawn, name, variants)
+    return found
 
 
 async def _look(job_ids: Collection[UUID]) -> set[UUID]:
@@ -86,6 +100,7 @@ application = Shell(
     bridge=_bridge,
     waiters=Waiters(url=settings.REDIS_URL, look=_look, moved=_moved),
     live=LiveReader(url=settings.REDIS_URL),
+    boards=Boards(look=_board),
     history=_history,
     cancel=_cancel,
     max_body_bytes=settings.MAX_BODY_BYTES,

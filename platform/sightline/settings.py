@@ -58,7 +58,8 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     USE_X_FORWARDED_HOST = True
 
-_DASHBOARD = importlib.util.find_spec("sightline_dashboard.apps") is not None
+_DASHBOARD_SPEC = importlib.util.find_spec("sightline_dashboard.apps")
+_DASHBOARD = _DASHBOARD_SPEC is not None
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -114,7 +115,11 @@ if _DASHBOARD:
         "SHOW_VIEW_ON_SITE": False,
         "DASHBOARD_CALLBACK": "sightline_dashboard.home.now.context",
         "STYLES": ["sightline_dashboard.theme.stylesheet"],
-        "SCRIPTS": ["sightline_dashboard.theme.script"],
+        "SCRIPTS": [
+            "sightline_dashboard.theme.script",
+            "sightline_dashboard.theme.live_script",
+            "sightline_dashboard.theme.charts_script",
+        ],
         "COLORS": "sightline_dashboard.theme.colours",
         "SIDEBAR": {"navigation": "sightline_dashboard.navigation.sidebar"},
     }
@@ -124,6 +129,10 @@ APPEND_SLASH = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Ours before the theme's.
+        "DIRS": [Path(_DASHBOARD_SPEC.origin).parent / "overrides"]
+        if _DASHBOARD_SPEC and _DASHBOARD_SPEC.origin
+        else [],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

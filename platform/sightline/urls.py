@@ -1,10 +1,13 @@
 """Where everything lives on the one port."""
 
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
     path("", include("sightline.api.urls")),
+    # Before the admin, which answers whatever else lies below it.
+    *([path("", include("sightline_dashboard.urls"))] if apps.is_installed("sightline_dashboard") else []),
     path("admin/", admin.site.urls),
 ]
 

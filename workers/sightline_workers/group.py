@@ -184,7 +184,7 @@ class GroupSupervisor:
 
     def _watch(self, pid: int | None) -> None:
         """Ask one life of the engine whether it is ready, then whether it still makes progress."""
-        began = time.monotonic()
+        began, pace = time.monotonic(), readings.Pace()
         while not self._engine.ready():
             if not self._engine.alive() or self._engine.pid != pid:
                 return
@@ -199,7 +199,7 @@ class GroupSupervisor:
             if self._engine.hung():
                 self._findings.put(("hung", pid))
                 return
-            self._read()
+            self._read(pace)
             self._ask_revision()
             time.sleep(settings.CANARY_EVERY_S)
 
@@ -236,7 +236,7 @@ class GroupSupervisor:
             return  # the next look tells, or `hung`
         self._facts = {**self._facts, "revision": found}
 
-    def _read(self) -> None:
+    def _read(self, pace: readings.Pace) -> None:
         try:
             taken = readings.take(
                 client=self._engine.client, gpus=self._options.gpus, tokens_in_flight=self._ledger.held
@@ -244,7 +244,7 @@ class GroupSupervisor:
         except (EngineError, pynvml.NVMLError) as error:
             log.warning("event=readings_missing group=%s reason=%r", self._options.id, str(error))
             return
-        self._facts = {**self._facts, "readings": asdict(taken)}
+        self._facts = {**self._facts, "readings": asdict(pace.of(taken))}
 
     # --- what the database is told ----------------------------------------------------------------------------
 

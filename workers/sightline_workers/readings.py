@@ -1,7 +1,9 @@
 """Measuring a group: its engine's own metrics, its GPUs through NVML."""
 
 import contextlib
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pynvml
 
@@ -30,6 +32,21 @@ def take(*, client: OpenAIEngine, gpus: Sequence[str], tokens_in_flight: int) ->
         gpu_memory_bytes=used,
         gpu_memory_total_bytes=total,
     )
+
+
+class Pace:
+    """How fast an engine generates, from one look to the next."""
+
+    def __init__(self) -> None:
+        self._before: tuple[float, int] | None = None
+
+    def of(self, taken: Readings) -> Readings:
+        """The same look with its `tokens_per_s`; None at first, and where the engine began to count anew."""
+        count, now = taken.generated_tokens, time.monotonic()
+        before, self._before = self._before, None if count is None else (now, count)
+        if count is None or before is None or count < before[1] or now <= before[0]:
+            return taken
+        return replace(taken, tokens_per_s=round((count - before[1]) / (now - before[0]), 1))
 
 
 def _number(page: bytes, name: str) -> float | None:

@@ -19,18 +19,16 @@ from sightline.kinds.images import bound_media
 from sightline.media import services as media_services
 from sightline.triage import search
 from sightline.triage.verbs import VERBS, Verb
-from sightline_dashboard import badges
+from sightline_dashboard import badges, stuck
 from sightline_dashboard.admin import job_actions
 from sightline_dashboard.admin.job_comparison import ComparisonPages
 from sightline_dashboard.admin.job_filters import KindFilter, ModelFilter
 from sightline_dashboard.admin.job_stream import JobStream
 from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post
 from sightline_dashboard.durations import duration
-from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.jobpage import page
 from sightline_dashboard.keyset import KeysetChangeList
 from sightline_dashboard.pictures import blurred, picture
-from sightline_dashboard.stuck import stuck
 from sightline_dashboard.untrusted_html import framed
 
 
@@ -162,12 +160,11 @@ class JobAdmin(ComparisonPages, JobStream, HistoryAdmin):
         """What should have moved and did not."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        now = database_now()
         context = {
             **self.admin_site.each_context(request),
             "title": "Stuck",
-            "stuck": stuck(now=now),
-            "now": now,
+            "parts": stuck.parts(),
+            "board": "stuck",
         }
         return TemplateResponse(request, "sightline_dashboard/stuck.html", context)
 

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sightline.fleet import groups
 from sightline.fleet.models import EngineState, Group, Intake
 from sightline_dashboard.home.running import Running
 
+MISSED_S = 3600.0
+"""A lost group is missed for so long; pods come back under other names."""
 SILENT_S = 10.0
 """A supervisor reports every second or so; one that is silent this long is shown as such."""
 
@@ -24,6 +27,13 @@ class GroupRow:
         return self.group.state != EngineState.STOPPED and (
             self.heartbeat_s is None or self.heartbeat_s > SILENT_S
         )
+
+    @property
+    def retired(self) -> bool:
+        """It was shut down, or fell silent so long ago that nobody waits for it any more."""
+        if self.group.state != EngineState.STOPPED:
+            return False
+        return self.group.detail != groups.LOST or self.heartbeat_s is None or self.heartbeat_s > MISSED_S
 
     @property
     def takes_jobs(self) -> bool:

@@ -44,6 +44,12 @@ class QueueRow:
     paused_by: str
 
     @property
+    def target(self) -> dict[str, float] | None:
+        """`share` of the kind's jobs that should start within `start_within_s` seconds."""
+        found: dict[str, float] | None = settings.SLO.get(self.kind)
+        return found
+
+    @property
     def p50_ms(self) -> float | None:
         return self.fared.wait_ms(0.5)
 

@@ -197,7 +197,9 @@ def _fleet(now: datetime) -> None:
                 "max_model_len": 32_768,
                 "readings": {
                     "kv_usage": 0.43,
+                    "running": 2,
                     "waiting": 0,
+                    "tokens_per_s": 1840.5,
                     "gpu_load": 0.91,
                     "gpu_memory_bytes": 21 * 2**30,
                     "gpu_memory_total_bytes": 24 * 2**30,

@@ -19,6 +19,8 @@ from sightline.jobs.status import Status
 HEARTBEAT_S = 2.0
 LOST_AFTER_S = 15.0
 """A group whose supervisor is silent for so long counts as stopped."""
+LOST = "its supervisor stopped reporting"
+"""Why such a group is stopped; one that was shut down says something else."""
 
 
 def register(
@@ -111,5 +113,5 @@ def mark_lost() -> int:
     return (
         Group.objects.filter(heartbeat_at__lt=After(-LOST_AFTER_S))
         .exclude(state=EngineState.STOPPED)
-        .update(state=EngineState.STOPPED, intake=Intake.CLOSED, detail="its supervisor stopped reporting")
+        .update(state=EngineState.STOPPED, intake=Intake.CLOSED, detail=LOST)
     )

@@ -17,6 +17,8 @@ class Readings:
     """Sequences that were pushed out for want of KV blocks since the engine's start; should stay 0."""
     generated_tokens: int | None = None
     """Tokens generated since the engine's start."""
+    tokens_per_s: float | None = None
+    """Tokens generated a second since the look before."""
     prefix_cache_queries: int | None = None
     """Prompt tokens that were looked up in the prefix cache since the engine's start."""
     prefix_cache_hits: int | None = None

@@ -13,6 +13,8 @@ from io import BytesIO
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
+from sightline.events.boards import SHELL
+
 log = logging.getLogger("sightline.web")
 
 CHUNKED = "X-Sightline-Chunked"
@@ -150,6 +152,7 @@ def _environ(call: Call) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        SHELL: True,
     }
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin1"), raw_value.decode("latin1")

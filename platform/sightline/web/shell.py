@@ -11,10 +11,12 @@ from sightline.api import problem as problems
 from sightline.api import streams, waits
 from sightline.api.openai import error as openai_error
 from sightline.errors import Problem, Unavailable
+from sightline.events import boards
 from sightline.events.reading import LiveReader
 from sightline.events.stream import JobStream, Look
 from sightline.events.waiting import Waiters
 from sightline.web import sse
+from sightline.web.boards import Boards
 from sightline.web.body import TOTAL_S, ClientGone, Receive, drain, read_body
 from sightline.web.bridge import CHUNKED, Bridge, Call, Chunks, Headers, Response, Scope
 from sightline.web.completions import CompletionChunks
@@ -26,6 +28,7 @@ log = logging.getLogger("sightline.web")
 _WAIT = waits.HEADER.lower().encode()
 _STREAM = streams.HEADER.lower().encode()
 _COMPLETION = streams.COMPLETION.lower().encode()
+_BOARD = boards.HEADER.lower().encode()
 _CHUNKED = CHUNKED.lower().encode()
 _FILES = "/v1/files"
 """The one address that takes more than `max_body_bytes`, and so asks who sends it before anything is read."""
@@ -48,6 +51,7 @@ class Shell:
         bridge: Bridge,
         waiters: Waiters,
         live: LiveReader,
+        boards: Boards,
         history: Look,
         cancel: Callable[[UUID], Awaitable[None]],
         max_body_bytes: int,
@@ -56,6 +60,7 @@ class Shell:
         self._bridge = bridge
         self._waiters = waiters
         self._live = live
+        self._boards = boards
         self._history = history
         self._cancel = cancel
         self._max_body_bytes = max_body_bytes
@@ -72,6 +77,7 @@ class Shell:
     def let_go(self) -> None:
         """Answer everybody who waits with the current state, and let nobody wait any more: the server stops."""
         self._waiters.let_go()
+        self._boards.let_go()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -111,6 +117,10 @@ class Shell:
             stream = response.header(_STREAM)
             if stream is not None and scope["method"] != "HEAD":
                 await self._stream(receive, send, streams.Stream.parse(stream.decode("latin1")))
+                return
+            board = response.header(_BOARD)
+            if board is not None and scope["method"] != "HEAD":
+                await self._boards.serve(boards.Watch.parse(board.decode("latin1")), receive, send)
                 return
             completion = response.header(_COMPLETION)
             if completion is not None:
@@ -272,7 +282,7 @@ async def _turn_away(send: Send, receive: Receive, response: Response) -> None:
 
 
 async def _send(send: Send, scope: Scope, response: Response) -> None:
-    response = response.without(_WAIT, _STREAM, _COMPLETION)
+    response = response.without(_WAIT, _STREAM, _COMPLETION, _BOARD)
     headers = response.headers
     if response.header(b"content-length") is None and response.status not in (204, 304):
         headers = [*headers, (b"content-length", str(len(response.body)).encode())]

@@ -18,7 +18,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 HEARTBEAT_S = 15.0
 """Longest silence: proxies and clients take a longer one for a dead connection."""
-_COMMENT = b": heartbeat\n\n"
+COMMENT = b": heartbeat\n\n"
 
 
 class Outcome(StrEnum):
@@ -123,7 +123,7 @@ async def serve(
                     if not begun:
                         await form.begin(send, (), at_once=True)
                         begun = True
-                    await send({"type": "http.response.body", "body": _COMMENT, "more_body": True})
+                    await send({"type": "http.response.body", "body": COMMENT, "more_body": True})
         if not begun:
             return Outcome.UNSENT
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -123,3 +123,26 @@ def test_a_cause_is_found_repaired_rerun_and_comes_back(platform: Platform, page
     page.goto("/admin/triage/cause/")
     row = page.locator("#live tbody tr", has_text="output_unparseable")
     expect(row.locator(".sl-badge")).to_contain_text("Regressed")
+
+
+def test_a_page_follows_one_stream_while_it_is_looked_at(platform: Platform, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/admin/live/" in request.url else None)
+    page.goto("/admin/")
+    for _ in range(2):
+        before = page.locator("#live time").inner_text()
+        page.wait_for_function("was => document.querySelector('#live time').innerText !== was", arg=before)
+    assert len(asked) == 1, asked
+    # A kind that is paused elsewhere is paused here, and the sentence on top says so where jobs wait.
+    platform.pause("ocr")
+    expect(page.locator("[id='pause-ocr.default']")).to_contain_text("Resume")
+    platform.resume("ocr")
+    expect(page.locator("[id='pause-ocr.default']")).to_contain_text("Pause")
+    assert len(asked) == 1, asked
+    # The web server is started anew: the page comes back by itself.
+    platform.children["web"].stop(60)
+    expect(page.get_by_role("status").get_by_text("Reconnecting…")).to_be_visible()
+    platform.start_web()
+    before = page.locator("#live time").inner_text()
+    page.wait_for_function("was => document.querySelector('#live time').innerText !== was", arg=before)
+    expect(page.locator("#live-state")).to_have_text("")
