@@ -16,6 +16,7 @@ FILE = "file"
 BATCH = "batch"
 BULK = "blk"
 KEY = "key"
+SESSION = "ses"
 
 
 class InvalidId(ValueError):

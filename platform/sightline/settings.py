@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "sightline.jobs",
     "sightline.batches",
     "sightline.responses",
+    "sightline.sessions",
     "sightline.audit",
     "sightline.triage",
 ]

@@ -17,7 +17,7 @@ from support.bodies import picture
 from support.platform import ROOT, TENANTS, Platform
 from support.waiting import until
 
-from sightline.client import AsyncClient, Client, Event, NotFound
+from sightline.client import AsyncClient, Client, Conflict, Event, NotFound
 
 COUNT = 40
 RECIPES = (ROOT / "platform" / "sightline" / "api" / "recipes.md").read_text()
@@ -321,7 +321,8 @@ def test_a_recipe_runs_as_it_stands(
     data = tmp_path / ".sightline"
     (data / "demo").mkdir(parents=True)
     (data / "api-key").write_text(platform.keys[TENANTS[1]] + "\n")
-    (data / "demo" / "ocr.png").write_bytes(picture(5))
+    for name in ("ocr", "gui"):
+        (data / "demo" / f"{name}.png").write_bytes(picture(5))
     program = [sys.executable, "-c"] if language == "python" else ["bash", "-euo", "pipefail", "-c"]
     ran = subprocess.run(
         [*program, code.replace("http://127.0.0.1:8000", platform.url)],
@@ -334,3 +335,53 @@ def test_a_recipe_runs_as_it_stands(
     )
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip()
+
+
+def test_a_session_is_made_gone_on_from_shown_and_erased(shell: Shell, pictures: Path) -> None:
+    session = shell.run("sessions", "create", "chat", "--system", "Be brief.").strip()
+    shell.run("submit", "chat", "My name is Ada.", "--session", session)
+    shell.run("submit", "chat", "What is my name?", "--session", session)
+    shown = shell.run("sessions", "show", session)
+    assert "at version 2" in shown
+    assert shown.count("user: ") == shown.count("assistant: ") == 2
+    assert "at version 3" in shell.run("sessions", "rewind", session, "2", "--version", "2")
+    _, told = shell.start("sessions", "rewind", session, "1", "--version", "2").communicate()
+    assert "The session is at version 3" in told
+    assert session in shell.run("sessions", "list")
+    jobs = shell.run("jobs", "--session", session, "--json").splitlines()
+    assert len(jobs) == 2
+    shell.run("sessions", "erase", session)
+    assert session not in shell.run("sessions", "list")
+    agent = shell.run("sessions", "create", "gui", "--did", "Opened the editor").strip()
+    shell.run("sessions", "add", agent, "Logged in")
+    screenshot = str(sorted(pictures.glob("*.png"))[0])
+    shell.run("submit", "gui", screenshot, "Save", "--session", agent)
+    found = json.loads(shell.run("sessions", "show", agent, "--json"))
+    assert [entry["text"] for step in found["history"] for entry in step["entries"]][:2] == [
+        "Opened the editor",
+        "Logged in",
+    ]
+    assert found["steps"] == 3
+
+
+def test_the_clients_speak_of_sessions(client: Client, platform: Platform) -> None:
+    made = client.sessions.create("chat", metadata={"user": "7"})
+    job = client.run("chat", {"prompt": "hello"}, session={"id": made.id, "version": 0})
+    assert job.succeeded
+    now = client.sessions.read(made.id)
+    assert (now.version, now.steps, now.job) == (1, 1, None)
+    with pytest.raises(Conflict) as stale:
+        client.submit("chat", {"prompt": "x"}, session={"id": made.id, "version": 0})
+    assert stale.value.code == "stale_version"
+
+    async def asynchronously() -> list[str]:
+        key = platform.keys[TENANTS[0]]
+        async with AsyncClient(url=platform.url, key=key) as other:
+            await other.run("chat", {"prompt": "again"}, session=made.id)
+            await other.sessions.change(made.id, system="Sing.")
+            return [entry["role"] async for step in other.sessions.steps(made.id) for entry in step.entries]
+
+    assert asyncio.run(asynchronously()) == ["user", "assistant"] * 2
+    assert client.sessions.read(made.id).document["system"] == "Sing."
+    client.sessions.erase(made.id)
+    assert all(session.id != made.id for session in client.sessions.list(limit=20))

@@ -82,12 +82,21 @@ def possessions(amber: httpx.Client, operator: httpx.Client) -> dict[str, dict[s
         "/api/v1/keys/": {"public_id": made(amber.get("/api/v1/keys/self"))["id"]},
         "/api/v1/webhook-endpoints/": {"public_id": hook},
         "/api/v1/webhook-deliveries/": {"public_id": deliveries[0]["id"]},
+        "/api/v1/sessions/": {"public_id": dialogue(amber), "number": "1"},
         "/api/v1/bulk/": {"public_id": bulk_act(operator)},
         "/v1/chat/completions/": {"completion_id": chat},
         "/v1/responses/": {"response_id": response},
         "/v1/files/": {"file_id": file},
         "/v1/batches/": {"batch_id": made(amber.post("/v1/batches", json=batch))["id"]},
     }
+
+
+def dialogue(amber: httpx.Client) -> str:
+    """A session with a history."""
+    said = [{"role": "user", "content": SECRET}, {"role": "assistant", "content": SECRET}]
+    body = {"kind": "chat", "system": SECRET, "metadata": {"case": SECRET}, "messages": said}
+    session: str = made(amber.post("/api/v1/sessions", json=body))["id"]
+    return session
 
 
 def bulk_act(operator: httpx.Client) -> str:

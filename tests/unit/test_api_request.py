@@ -38,7 +38,7 @@ def test_a_good_request_is_read() -> None:
     assert params.model_dump(exclude_unset=True) == {"max_tokens": 5}
 
 
-@pytest.mark.parametrize("name", ["session_id", "session", "sessions", "nonsense"])
+@pytest.mark.parametrize("name", ["session_id", "sessions", "nonsense"])
 def test_fields_that_are_not_served_are_refused_by_name(name: str) -> None:
     problem = refused(chat(**{name: {"mode": "exact"}}))
     assert problem.code == "unknown_field"

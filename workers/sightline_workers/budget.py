@@ -6,18 +6,16 @@ tokens back, so that a worker that is killed gives back what it held the moment 
 
 import contextlib
 import json
-import math
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sightline.kinds import tokens
 from sightline.kinds.contract import Call, Image
 from sightline_workers.engines.contract import Abort
 
-_PIXELS_PER_TOKEN = 32 * 32  # Qwen3-VL: patches of 16 pixels, merged 2 × 2
-_CHARACTERS_PER_TOKEN = 2.5  # on the safe side for text in most scripts
 _USUAL_ANSWER = 2048  # where the call sets no limit: few answers are longer
 _ORDER = {"gui": 0, "chat": 1, "ocr": 2}
 
@@ -28,9 +26,8 @@ def estimate(call: Call, images: Sequence[Image]) -> int:
     named = [images[part["index"]] for part in parts if part.get("type") == "image"]
     characters: int = sum(len(part.get("text") or "") for part in parts)
     pixels: int = sum(image.width * image.height for image in named)
-    text = math.ceil(characters / _CHARACTERS_PER_TOKEN)
     answer = int(call.sampling.get("max_tokens") or _USUAL_ANSWER)
-    return text + math.ceil(pixels / _PIXELS_PER_TOKEN) + answer
+    return tokens.of_text(characters) + tokens.of_pixels(pixels) + answer
 
 
 def _parts(content: Any) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ COLOURS = {
 @click.option("--kind", default="", help="Only this kind.")
 @click.option("--tag", default="", help="Only jobs with this tag.")
 @click.option("--model", default="", help="Only this model tag.")
+@click.option("--session", default="", help="Only jobs that went on from this session.")
 @click.option("--fingerprint", default="", help="Only jobs that failed for this cause.")
 @click.option("--after", type=Moment(), help="Created later than: a time, a date, or 2h, 3d ago.")
 @click.option("--before", type=Moment(), help="Created earlier than.")
@@ -45,6 +46,7 @@ def jobs(
     kind: str,
     tag: str,
     model: str,
+    session: str,
     fingerprint: str,
     after: datetime | None,
     before: datetime | None,
@@ -56,7 +58,9 @@ def jobs(
         return
     from sightline.cli.connection import connected
 
-    filters = {"status": status, "kind": kind, "tag": tag, "model": model, "fingerprint": fingerprint}
+    filters = {
+        "status": status, "kind": kind, "tag": tag, "model": model, "session": session, "fingerprint": fingerprint,
+    }  # fmt: skip
     with connected() as client:
         found = client.jobs(limit=limit, **filters, created_after=after, created_before=before)
         if as_json:

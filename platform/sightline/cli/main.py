@@ -26,6 +26,7 @@ BUILT_IN = {
     "retry": "sightline.cli.job_actions:retry",
     "replay": "sightline.cli.job_actions:replay",
     "compare": "sightline.cli.compare:compare",
+    "sessions": "sightline.cli.sessions:sessions",
     "batch": "sightline.cli.batch:batch",
     "keys": "sightline.cli.keys:keys",
     "quotas": "sightline.cli.quotas:quotas",

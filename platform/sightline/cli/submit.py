@@ -58,6 +58,13 @@ def submit() -> None:
     """
 
 
+def session_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--session` of the kinds that have sessions."""
+    return click.option(
+        "--session", help="Go on from this session, and add to it. `sightline sessions create` makes one."
+    )(command)
+
+
 @submit.command()
 @click.argument("images", nargs=-1, required=True, type=PATH)
 @click.option("--mode", type=click.Choice(["text", "markdown", "html", "boxes", "kie"]), default="text")
@@ -77,6 +84,7 @@ def ocr(images: tuple[Path, ...], mode: str, fields: str | None, together: bool,
 @click.argument("screenshot", type=PATH)
 @click.argument("instruction")
 @click.option("--tool", type=click.Choice(["computer_use", "mobile_use"]), default="computer_use")
+@session_option
 @shared_options
 def gui(screenshot: Path, instruction: str, tool: str, **options: Any) -> None:
     """The next action on SCREENSHOT, or on each one in a folder, that follows the INSTRUCTION."""
@@ -87,6 +95,7 @@ def gui(screenshot: Path, instruction: str, tool: str, **options: Any) -> None:
 @click.argument("question")
 @click.argument("images", nargs=-1, type=PATH)
 @click.option("--each", is_flag=True, help="A job for each image, instead of one about all of them.")
+@session_option
 @shared_options
 def chat(question: str, images: tuple[Path, ...], each: bool, **options: Any) -> None:
     """Answer a QUESTION, about IMAGES if any are given."""
@@ -112,6 +121,7 @@ def _run(
     again: bool,
     retry_failed: bool,
     cancel_on_interrupt: bool,
+    session: str | None = None,
     suffix: str = ".txt",
 ) -> None:
     from sightline.cli.submit_many import Manner, submit_many
@@ -125,6 +135,10 @@ def _run(
         envelope["cache"] = {"mode": cache}
     if tags:
         envelope["tags"] = list(tags)
+    if session:
+        if len(asked) > 1 or output is not None:
+            raise click.UsageError("--session is for a single job: answers are added one after another.")
+        envelope["session"] = session
     if follow and (len(asked) > 1 or as_json or no_wait or output):
         raise click.UsageError("--follow shows the text of a single job on the terminal.")
     manner = Manner(

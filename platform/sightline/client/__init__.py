@@ -21,6 +21,7 @@ from sightline.client.errors import (
 from sightline.client.images import Image
 from sightline.client.operations import LONGEST_WAIT_S
 from sightline.client.results import Block, Chat, Gui, Ocr, Page
+from sightline.client.sessions import Session, Step
 from sightline.client.sync import Client
 from sightline.client.values import ENDED, Comparison, Event, Explanation, Job, Kind, Status
 
@@ -52,7 +53,9 @@ __all__ = [
     "Ocr",
     "Page",
     "Refused",
+    "Session",
     "Status",
+    "Step",
     "TooMany",
     "Unavailable",
     "Unreachable",

@@ -15,6 +15,7 @@ from sightline.client import transport
 from sightline.client.batches import Batch
 from sightline.client.images import Image
 from sightline.client.operations import Filter, OnEvent, Operations
+from sightline.client.sessions import AsyncSessions
 from sightline.client.values import Comparison, Event, Explanation, Job
 from sightline.client.wire import Answer, Close, Effect, Emit, Flow, Load, Open, Pause, Read, Request, Send
 
@@ -41,6 +42,7 @@ class AsyncClient:
     ) -> None:
         self.url = url.rstrip("/")
         self._do = Operations(url=self.url, patience_s=patience_s, uploads=uploads, on_trouble=on_trouble)
+        self.sessions = AsyncSessions(self._do.sessions, self._run, self._iterate)
         self._http = httpx.AsyncClient(**transport.options(url=self.url, key=key, timeout_s=timeout_s))
 
     async def __aenter__(self) -> Self:
@@ -69,7 +71,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **envelope: Any,
     ) -> Job:
-        """Create a job; `envelope`: model, tags, metadata, deadline_ms, max_attempts, retention_s, …
+        """Create a job; `envelope`: model, tags, metadata, session, deadline_ms, max_attempts, retention_s, …
 
         `images` become the input's; files are uploaded, each once. With `wait_s` (30 s at most) the answer is the
         ended job where it ends within that time. One idempotency key holds for all tries of this call, so a lost

@@ -14,6 +14,7 @@ from sightline.client.batches import BatchOperations
 from sightline.client.errors import Conflict, InvalidRequest, StreamUnusable
 from sightline.client.images import Image, Uploads
 from sightline.client.patience import Patience
+from sightline.client.sessions import SessionOperations
 from sightline.client.streams import EventStream
 from sightline.client.values import Comparison, Event, Explanation, Job
 from sightline.client.wire import Emit, Flow, Json, Request
@@ -41,6 +42,7 @@ class Operations:
         self._patience = Patience(url=url, seconds=patience_s, on_trouble=on_trouble)
         self._uploads = Uploads(self._patience, {} if uploads is None else uploads)
         self.batches = BatchOperations(self._patience)
+        self.sessions = SessionOperations(self._patience)
 
     def upload(self, image: Path | bytes) -> Flow[str]:
         """The `upload_id` of an image."""
@@ -64,6 +66,8 @@ class Operations:
         body |= {name: value for name, value in envelope.items() if value is not None}
         if params:
             body["params"] = dict(params)
+        if isinstance(body.get("session"), str):
+            body["session"] = {"id": body["session"]}
         while True:
             if images:
                 body["input"]["images"] = yield from self._uploads.named(images)

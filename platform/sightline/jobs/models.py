@@ -29,6 +29,13 @@ class Job(models.Model):
     replay_of = models.UUIDField(
         null=True, help_text="The job that this one was made from; a number only, that one may be gone"
     )
+    session = models.UUIDField(
+        null=True, help_text="The session that it goes on from; a number only, that one may be gone"
+    )
+    session_version = models.PositiveIntegerField(null=True, help_text="Of that session, when it went on")
+    session_inherited = models.PositiveIntegerField(
+        null=True, help_text="Entries of its input that are the session's"
+    )
     metered = models.BooleanField(default=False, help_text="Its tokens count for a quota of its tenant")
     images = models.JSONField(default=list, help_text="SHA-256 of the pixels of each image, in prompt order")
     deadline_at = models.DateTimeField(null=True)
@@ -113,6 +120,7 @@ class Job(models.Model):
             models.Index(fields=["tenant", "status", "id"], name="job_tenant_status"),
             models.Index(fields=["status", "id"], name="job_status"),
             models.Index(fields=["kind", "id"], name="job_kind"),
+            models.Index(fields=["session", "id"], name="job_session", condition=Q(session__isnull=False)),
             models.Index(fields=["ended_at"], name="job_ended"),
             # What retention deletes: there are few different retentions, and within one the order of the ends.
             models.Index(

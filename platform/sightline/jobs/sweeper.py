@@ -20,6 +20,7 @@ from sightline.fleet import groups, leader, minutes, queues
 from sightline.jobs.services import followers, sweep
 from sightline.media import unused
 from sightline.near import shadows
+from sightline.sessions.services import retention as session_retention
 from sightline.triage import bulk, causes
 from sightline.webhooks.services import sweep as webhooks
 
@@ -76,6 +77,7 @@ def _retain(images: unused.Rounds) -> bool:
     full = _step(sweep.apply_retention) == sweep.BATCH
     _step(images.look)
     _step(shadows.forget)
+    full = _step(session_retention.apply_retention) == session_retention.BATCH or full
     full = bool(_step(batch_retention.apply_retention)) or full
     return (_step(webhooks.apply_retention) == webhooks.BATCH) or full
 

@@ -22,6 +22,7 @@ def test_the_document_is_valid_and_every_path_answers(api: Api) -> None:
             here = path.format(
                 public_id=job,
                 index=0,
+                number=1,
                 kind="ocr",
                 model="default",
                 group_id="gpu0@host",

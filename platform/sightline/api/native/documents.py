@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from sightline.api.native import schemas
+from sightline.api.native.request import SESSION_ID
 from sightline.jobs.status import Status
 from sightline.kinds.registry import KINDS
 
@@ -21,7 +22,7 @@ CODES: dict[int, tuple[str, ...]] = {
     403: ("kind_forbidden", "model_forbidden", "scope_missing"),
     404: ("not_found",),
     408: ("request_timeout",),
-    409: ("idempotency_in_progress", "conflict"),
+    409: ("idempotency_in_progress", "conflict", "session_busy", "stale_version"),
     410: ("output_expired",),
     413: ("body_too_large", "media_too_large"),
     415: ("unsupported_media",),
@@ -169,6 +170,11 @@ listing = operation(
         ),
         _query("tag", "Only jobs with this tag."),
         _query("model", "Only this model tag."),
+        _query(
+            "session",
+            "Only jobs that went on from this session.",
+            {"type": "string", "pattern": SESSION_ID},
+        ),
         _query(
             "fingerprint",
             "Only jobs of which an attempt failed for this cause; an attempt's error shows it.",

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from sightline.api.authentication import Sender
 from sightline.api.native.representation import accepted, full
-from sightline.api.native.request import JobRequest, read_request
+from sightline.api.native.request import JobRequest, SessionRef, read_request
 from sightline.cache.options import mode_of
 from sightline.cache.wanting import wanted
 from sightline.celery import PREPARE, queue_name
@@ -32,6 +32,9 @@ from sightline.media import services as media
 from sightline.media.models import Media
 from sightline.media.refusal import MediaRefused
 from sightline.net.urls import check_url
+from sightline.sessions.services import reading as sessions
+from sightline.sessions.services.going_on import go_on
+from sightline.sessions.values import Going, Seen
 from sightline.tenants.models import ApiKey, Tenant
 
 ROUTE = "POST /api/v1/jobs"
@@ -66,6 +69,11 @@ def accept(
     request, inputs, params = read_request(body)
     model = _model(request.model)
     refuse_forbidden(principal.key, {request.kind, seats or request.kind}, model)
+    seen: Seen | None = None
+    if request.session is not None:
+        going = _going_on(principal, request, request.session, model, body, params)
+        seen, body = going.seen, {**body, "input": going.input}
+        request, inputs, params = read_request(body)
     queue = queue_name(seats or request.kind, model)
     fetches = any(ref.url is not None for ref in KINDS[request.kind].image_refs(inputs))
     admitted: list[str] = []
@@ -83,7 +91,7 @@ def accept(
             admit()
         submission = _submission(principal, request, model, inputs, params, files, body["input"], seats)
         found = submit(
-            submission=replace(submission, replay_of=replay_of),
+            submission=replace(submission, replay_of=replay_of, session=seen),
             idempotency=idempotency,
             render=first_answer,
             admit=admit if late else None,
@@ -115,9 +123,30 @@ def first_answer(job: Job) -> dict[str, Any]:
 def submission(*, principal: Sender, body: Any, seats: str = "") -> Submission:
     """A validated request of many that are submitted together, its media stored; the caller admits it."""
     request, inputs, params = read_request(body)
+    if request.session is not None:
+        detail = "Requests that are submitted together run side by side: none of them goes on from a session."
+        raise InvalidInput(detail, errors=[FieldError(pointer="/session", detail=detail)])
     model = _model(request.model)
     refuse_forbidden(principal.key, {request.kind, seats or request.kind}, model)
     return _submission(principal, request, model, inputs, params, {}, body["input"], seats)
+
+
+def _going_on(
+    principal: Sender, request: JobRequest, ref: SessionRef, model: str, body: Any, params: BaseModel
+) -> Going:
+    """The request with its session's history before it; 422 for a session that is not the tenant's."""
+    session = sessions.find(tenant=principal.tenant, public_id=ref.id)
+    if session is None:
+        detail = f"There is no session {ref.id}."
+        raise InvalidInput(detail, errors=[FieldError(pointer="/session/id", detail=detail)])
+    return go_on(
+        session=session,
+        kind=request.kind,
+        model=model,
+        input=body["input"],
+        params=dict(params),
+        version=ref.version,
+    )
 
 
 def refuse_forbidden(key: ApiKey | None, kinds: Collection[str], model: str) -> None:

@@ -25,6 +25,7 @@ _FILTERS = (
     "status",
     "tag",
     "model",
+    "session",
     "fingerprint",
     "created_after",
     "created_before",
@@ -62,6 +63,8 @@ def _matching(tenant: Tenant, query: Mapping[str, str]) -> Q:
         wanted &= Q(status__in=[_one_of("status", item, list(Status.values)) for item in status.split(",")])
     if (model := query.get("model")) is not None:
         wanted &= Q(model=model[:64])
+    if (session := query.get("session")) is not None:
+        wanted &= Q(session=_session(session))
     if (tag := query.get("tag")) is not None:
         wanted &= Q(pk__in=JobTag.objects.filter(tenant=tenant, tag=tag[:65]).values("job_id"))
     if (fingerprint := query.get("fingerprint")) is not None:
@@ -87,6 +90,13 @@ def read_limit(text: str | None) -> int:
     if not re.fullmatch(r"[1-9]\d{0,2}", text) or int(text) > MOST:
         raise refuse_query("limit", f"limit is a whole number from 1 to {MOST}.")
     return int(text)
+
+
+def _session(text: str) -> UUID:
+    try:
+        return ids.decode(ids.SESSION, text)
+    except ids.InvalidId as error:
+        raise refuse_query("session", "session is the id of a session, ses_01J….") from error
 
 
 def _fingerprint(text: str) -> str:

@@ -47,6 +47,7 @@ def summary(job: Job) -> dict[str, Any]:
         "expires_at": moment(job.deadline_at),
         "retention_s": job.retention_s,
         "replay_of": ids.encode(ids.JOB, job.replay_of) if job.replay_of else None,
+        "session": in_session(job),
         "links": {
             "self": here,
             "events": f"{here}/events",
@@ -56,6 +57,13 @@ def summary(job: Job) -> dict[str, Any]:
             "replay": f"{here}/replay",
         },
     }
+
+
+def in_session(job: Job) -> dict[str, Any] | None:
+    """The session that it goes on from, and the version of it that it saw."""
+    if job.session is None:
+        return None
+    return {"id": ids.encode(ids.SESSION, job.session), "version": job.session_version}
 
 
 def cached(job: Job) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sightline.kinds.registry import KINDS
 from sightline.kinds.text import STORABLE
 from sightline.net.urls import check_url
 
+SESSION_ID = r"^ses_[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 MOST_TAGS = 20
 MOST_METADATA = 50
 LONGEST_DEADLINE_MS = 7 * 86_400_000
@@ -35,10 +36,6 @@ def _not_whole(value: object) -> object:
 
 MetadataFloat = Annotated[float, BeforeValidator(_not_whole)]
 
-_NOT_YET = {
-    "session": "Sessions are not supported yet: leave this out.",
-    "session_id": "Sessions are not supported yet: leave this out.",
-}
 _OWN_CODES = frozenset({"too_many_images", "context_too_long", "poisoned_input", "unsupported_media"})
 """Types of validation errors that are codes of the API; every other one is `invalid_input`."""
 
@@ -54,6 +51,20 @@ class WebhookAddress(BaseModel):
     @classmethod
     def _may_be_called(cls, url: str) -> str:
         return deliverable(url)
+
+
+class SessionRef(BaseModel):
+    """The session that a job goes on from."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str = Field(pattern=SESSION_ID, description="ses_01J…")
+    version: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**31 - 1,
+        description="The version that you go on from: 409 when the session has changed since. Left out: whichever.",
+    )
 
 
 class JobRequest(BaseModel):
@@ -80,6 +91,10 @@ class JobRequest(BaseModel):
         " second after a reader came.",
     )
     cache: CacheOptions | None = Field(default=None, description="How it uses earlier answers.")
+    session: SessionRef | None = Field(
+        default=None,
+        description="A history to go on from (chat, gui); the job's success adds to it. One job at a time.",
+    )
     webhook: WebhookAddress | None = Field(default=None, description="Told once when the job ends.")
     tags: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS, description="To filter lists by.")
     metadata: dict[MetadataKey, MetadataText | MetadataInteger | MetadataFloat | bool | None] = Field(
@@ -164,8 +179,7 @@ def _field_error(error: ErrorDetails, value: Any, prefix: str) -> tuple[str, Fie
     place = prefix + pointer(error["loc"], value, missing=kind == "missing")
     if kind == "extra_forbidden":
         name = str(error["loc"][-1])[:100]
-        known = _NOT_YET.get(name) if not prefix and len(error["loc"]) == 1 else None
-        return "unknown_field", FieldError(pointer=place, detail=known or f"There is no field {name!r} here.")
+        return "unknown_field", FieldError(pointer=place, detail=f"There is no field {name!r} here.")
     if kind == "missing":
         message = "This field is required."
     elif kind in ("model_type", "model_attributes_type", "dict_type") and not place:

@@ -101,6 +101,13 @@ class CacheView(Shown):
     age_s: float | None = Field(description="How old the answer was that it got; null for one of its own.")
 
 
+class SeenSession(Shown):
+    """The session of a job."""
+
+    id: str
+    version: int = Field(description="Of the session, when the job read its history.")
+
+
 class JobSummary(Shown):
     """A job without its input and output."""
 
@@ -126,6 +133,7 @@ class JobSummary(Shown):
     expires_at: datetime | None = Field(description="The deadline.")
     retention_s: int
     replay_of: str | None = Field(description="The job that this one was made from by a replay.")
+    session: SeenSession | None = Field(description="The session that it goes on from.")
     links: dict[str, str]
 
 

@@ -12,6 +12,7 @@ from sightline.api.native.keys import KeysView, KeyView, QuotasView, RotateKeyVi
 from sightline.api.native.near import NearView
 from sightline.api.native.queues import QueueView
 from sightline.api.native.replay import ReplayView
+from sightline.api.native.sessions import RewindView, SessionsView, SessionView, StepsView
 from sightline.api.native.uploads import UploadsView
 from sightline.api.native.webhooks import (
     DeliveriesView,
@@ -33,6 +34,10 @@ urlpatterns = [
     path("jobs/<str:public_id>/explain", ExplainView.as_view(), name="job-explain"),
     path("jobs/<str:public_id>/events", EventsView.as_view(), name="job-events"),
     path("jobs/<str:public_id>/media/<int:index>", JobMediaView.as_view(), name="job-media"),
+    path("sessions", SessionsView.as_view(), name="sessions"),
+    path("sessions/<str:public_id>", SessionView.as_view(), name="session"),
+    path("sessions/<str:public_id>/steps", StepsView.as_view(), name="session-steps"),
+    path("sessions/<str:public_id>/steps/<int:number>", RewindView.as_view(), name="session-rewind"),
     path("uploads", UploadsView.as_view(), name="uploads"),
     path("queues/<str:kind>", QueueView.as_view(), name="queue"),
     path("near-cache/<str:kind>", NearView.as_view(), name="near-cache"),

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from sightline import ids
-from sightline.api.native.representation import cached
+from sightline.api.native.representation import cached, in_session
 from sightline.api.openai.request import tier
 from sightline.errors import FieldError, NotFound, Problem
 from sightline.jobs.models import Job
@@ -47,7 +47,11 @@ def head(job: Job) -> dict[str, Any]:
         "created": int(job.created_at.timestamp()),
         "model": job.model,
         "service_tier": tier(job),
-        "sightline": {"job": job.public_id, **(_origin(job) if job.ended else {})},
+        "sightline": {
+            "job": job.public_id,
+            **(_origin(job) if job.ended else {}),
+            **({"session": seen} if (seen := in_session(job)) else {}),
+        },
     }
 
 

@@ -9,7 +9,7 @@ from sightline.errors import Problem
 PREFIX = "/v1/"
 """The paths that answer in this form."""
 
-_OWN = frozenset({"deadline_ms", "max_attempts", "tags", "cache", "session_id"})
+_OWN = frozenset({"deadline_ms", "max_attempts", "tags", "cache", "session"})
 """Fields of a job that requests here have under `sightline`."""
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -43,6 +43,8 @@ def _param(pointer: str) -> str | None:
     if path == "pixels" or path.startswith("pixels/"):
         edge = {"min": "shortest_edge", "max": "longest_edge"}.get(path.rpartition("/")[2], "")
         return "mm_processor_kwargs.size" + (f".{edge}" if edge else "")
+    if path.startswith("session/"):
+        return f"sightline.session_{path.removeprefix('session/')}"
     if path in _OWN:
         return f"sightline.{path}"
     steps = [f"[{step}]" if step.isdigit() else f".{step}" for step in path.split("/") if step]

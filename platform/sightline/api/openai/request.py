@@ -54,7 +54,13 @@ class SightlineOptions(Strict):
     max_attempts: int | None = Field(default=None, description="Tries after transient failures.")
     tags: list[str] | None = Field(default=None, description="To filter the list of jobs by.")
     cache: dict[str, Any] | None = Field(default=None, description="As in the native API: mode, ttl_s.")
-    session_id: str | None = Field(default=None, description="As in the native API.")
+    session_id: str | None = Field(
+        default=None,
+        description="A session whose history comes before the messages; the answer is added to it.",
+    )
+    session_version: int | None = Field(
+        default=None, description="The version of it that you go on from: 409 when it has changed."
+    )
 
 
 class Common(Strict):
@@ -119,6 +125,7 @@ _SAMPLING = (
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop", "top_k", "min_p",
     "repetition_penalty",
 )  # fmt: skip
+_SESSION = ("session_id", "session_version")
 _CHAT = ("response_format", "tools", "tool_choice")
 
 Uploads = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
@@ -166,7 +173,11 @@ def chat_job(
         params["pixels"] = {name: edge for name, edge in edges.items() if edge is not None}
     named = {name: value for name in ("user", "safety_identifier") if (value := getattr(request, name))}
     metadata = {**(request.metadata or {}), **named}
-    own = request.sightline.model_dump(exclude_none=True, exclude={"kind"}) if request.sightline else {}
+    own: dict[str, Any] = {}
+    if request.sightline is not None:
+        own = request.sightline.model_dump(exclude_none=True, exclude={"kind", *_SESSION})
+        if session := _session(request.sightline):
+            own["session"] = session
     return {
         "kind": "chat",
         "model": request.model,
@@ -176,6 +187,13 @@ def chat_job(
         **({"metadata": metadata} if metadata else {}),
         **own,
     }
+
+
+def _session(options: SightlineOptions) -> dict[str, Any]:
+    if options.session_id is None:
+        return {}
+    version = {} if options.session_version is None else {"version": options.session_version}
+    return {"id": options.session_id, **version}
 
 
 def tier(job: Job) -> str:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sightline.api.native.representation import in_session
 from sightline.api.openai.names import of_response, tail
 from sightline.api.openai.request import tier
 from sightline.jobs.models import Job
@@ -63,7 +64,7 @@ def base(job: Job, row: Response) -> Json:
         "top_logprobs": 0,
         "top_p": params.get("top_p", DEFAULTS["top_p"]),
         "truncation": "disabled",
-        "sightline": {"job": job.public_id},
+        "sightline": {"job": job.public_id, **({"session": seen} if (seen := in_session(job)) else {})},
     }
 
 

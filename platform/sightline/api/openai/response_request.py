@@ -116,7 +116,9 @@ class Asked:
             job_id=job.pk,
             previous=self.previous,
             instructed=bool(self.request.instructions),
-            inherited=self.inherited,
+            inherited=self.inherited
+            if job.session_inherited is None
+            else job.session_inherited - bool(self.request.instructions),
             background=bool(self.request.background),
             store=self.request.store is not False,
         )
@@ -128,6 +130,9 @@ def read(body: Any, *, tenant: Tenant) -> Asked:
     if request.background and request.store is False:
         detail = "A response in the background is read later, so it has to be stored."
         raise InvalidInput(detail, errors=[FieldError(pointer="/store", detail=detail)])
+    if request.previous_response_id and request.sightline and request.sightline.session_id:
+        detail = "A response follows another one, or goes on from a session: not both."
+        raise InvalidInput(detail, errors=[FieldError(pointer="/sightline/session_id", detail=detail)])
     messages = to_messages(request.input, Uploads(tenant=tenant))
     if not messages:
         detail = "The input says nothing."

@@ -94,7 +94,7 @@ class ResponseObject(Shown):
     top_p: float | None
     truncation: str
     usage: dict[str, Any] | None
-    sightline: dict[str, str]
+    sightline: dict[str, Any]
 
 
 class Deleted(Shown):

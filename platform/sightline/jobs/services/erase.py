@@ -16,6 +16,7 @@ from sightline.jobs.status import TERMINAL
 from sightline.media import unused
 from sightline.near.models import Entry
 from sightline.redis_client import RedisAway, call
+from sightline.sessions.services import appending as sessions
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +24,15 @@ log = logging.getLogger(__name__)
 def erase(*, job: Job, actor: str) -> None:
     """Delete all that an ended job holds; `Conflict` while it is active. Harmless when it was erased before.
 
-    Input, parameters, metadata, output, what attempts and events quote, the text of its streams, its place in the
-    cache, and its images unless something else refers to them.
+    Input, parameters, metadata, output, its step in a session, what attempts and events quote, the text of its
+    streams, its place in the cache, and its images unless something else refers to them.
     """
     with transaction.atomic():
-        row = Job.objects.select_for_update().only("status", "erased_at", "cache_key", "run").get(pk=job.pk)
+        row = (
+            Job.objects.select_for_update()
+            .only("status", "erased_at", "cache_key", "run", "session")
+            .get(pk=job.pk)
+        )
         if row.erased_at is not None:
             return
         if row.status not in TERMINAL:
@@ -46,6 +51,8 @@ def erase(*, job: Job, actor: str) -> None:
         )
         images = list(JobMedia.objects.filter(job_id=job.pk).values_list("media_id", flat=True))
         JobMedia.objects.filter(job_id=job.pk).delete()
+        if row.session is not None:
+            images += sessions.forget_job(session_id=row.session, job_id=job.pk)
         JobTag.objects.filter(job_id=job.pk).delete()
         Entry.objects.filter(job_id=job.pk).delete()
         JobEvent.objects.filter(job_id=job.pk).delete()

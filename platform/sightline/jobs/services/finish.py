@@ -13,6 +13,7 @@ from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.jobs.storable import storable
+from sightline.sessions.services import appending as sessions
 from sightline.telemetry import lifecycle
 
 # Only what the revision in the key answered may answer for the key: during a roll-out, a job that was accepted for
@@ -33,7 +34,7 @@ def finish(*, claim: Claim, result: Result) -> bool:
         written = statements.change(
             Job,
             where={"id": claim.job_id, "fence": claim.fence, "status": Status.RUNNING},
-            returning=("followed", "metered"),
+            returning=("followed", "metered", "session", "session_version", "session_inherited"),
             status=status,
             output=storable(result.output),
             finish_reason=result.finish_reason[:20],
@@ -57,7 +58,14 @@ def finish(*, claim: Claim, result: Result) -> bool:
         )
         record(job_id=claim.job_id, type=f"job.{status}", run=claim.run)
         announce(ended=claim, status=status)
-        followed, metered = written
+        followed, metered, *session = written
+        if result.complete and session[0] is not None:
+            sessions.append(
+                seen=sessions.seen(*session),
+                job_id=claim.job_id,
+                input=claim.input,
+                output=storable(result.output),
+            )
         if metered:
             usage.add(claim=claim, tokens=result.usage)
         if followed:

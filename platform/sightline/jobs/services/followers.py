@@ -30,6 +30,7 @@ from sightline.jobs.services.events import record
 from sightline.jobs.services.quarantine import block_media
 from sightline.jobs.status import ACTIVE, Status
 from sightline.jobs.storable import storable
+from sightline.sessions.services import appending as sessions
 from sightline.telemetry import lifecycle
 from sightline.tenants.models import Tenant
 
@@ -237,7 +238,18 @@ def _end(leader: UUID, status: Status, **changes: Any) -> list[Job]:
     jobs = list(
         following.select_for_update()
         .order_by("id")
-        .only("id", "tenant_id", "kind", "model", "run", "announced", "webhook_url")
+        .only(
+            "id",
+            "tenant_id",
+            "kind",
+            "model",
+            "run",
+            "announced",
+            "webhook_url",
+            "session",
+            "session_version",
+            "session_inherited",
+        )
     )
     if not jobs:
         return jobs
@@ -248,6 +260,8 @@ def _end(leader: UUID, status: Status, **changes: Any) -> list[Job]:
     )
     for job in jobs:
         announce(ended=job, status=status)
+        if status is Status.SUCCEEDED and job.session is not None:
+            sessions.append_of(job, output=changes["output"])
     transaction.on_commit(lambda: _tell(jobs, status))
     return jobs
 

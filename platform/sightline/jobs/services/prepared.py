@@ -22,6 +22,7 @@ from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.services.hits import LOOKS, Outdated
 from sightline.jobs.status import AttemptOutcome, Status
+from sightline.sessions.services import appending as sessions
 from sightline.telemetry import lifecycle
 from sightline.tenants.models import Tenant
 
@@ -60,6 +61,8 @@ def prepared(
                 if isinstance(there, Found):
                     record(job_id=claim.job_id, type=f"job.{Status.SUCCEEDED}", run=claim.run)
                     announce(ended=claim, status=Status.SUCCEEDED)
+                    job.input = input
+                    sessions.append_of(job, output=there.output)
             break
         except (Outdated, IntegrityError):
             # The key was taken meanwhile, or what was found is no longer there.
@@ -99,7 +102,9 @@ def _move(
 ) -> Job | None:
     """The job where it belongs now; None when the claim does not hold it any more. `Outdated`: look again."""
     held = Job.objects.select_for_update().filter(pk=claim.job_id, fence=claim.fence, status=Status.RUNNING)
-    job = held.only("id", "tenant_id", "kind", "model", "seats").first()
+    job = held.only(
+        "id", "tenant_id", "kind", "model", "seats", "session", "session_version", "session_inherited"
+    ).first()
     if job is None:  # before a turn is spent on it
         return None
     changes: dict[str, Any] = {"prepared": True, "input": input, "images": images, "lease_until": None}

@@ -8,6 +8,7 @@ from sightline.jobs import turns, wakeups
 from sightline.jobs.models import Job
 from sightline.jobs.services.events import record
 from sightline.jobs.status import Status
+from sightline.sessions.services import appending as sessions
 from sightline.telemetry import lifecycle
 
 RETRYABLE = frozenset({Status.FAILED, Status.INCOMPLETE, Status.CANCELLED, Status.EXPIRED})
@@ -42,6 +43,11 @@ def retry(*, job: Job, actor: str) -> Job:
         )
         if not written:
             raise Conflict(f"A job that is {job.status} cannot be retried.")
+        if job.session is not None:  # it goes on from what it saw, or not at all
+            sessions.occupy(
+                seen=sessions.seen(job.session, job.session_version or 0, job.session_inherited or 0),
+                job_id=job.pk,
+            )
         record(job_id=job.pk, type="job.queued", run=job.run, actor=actor, retried=True)
     lifecycle.retried(job, actor=actor)
     transaction.on_commit(lambda: wakeups.publish(queue=queue))

@@ -23,6 +23,8 @@ from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.services.hits import LOOKS, Outdated
 from sightline.jobs.status import Status
+from sightline.sessions.services import appending
+from sightline.sessions.values import Seen
 from sightline.telemetry import lifecycle
 from sightline.tenants import quotas
 from sightline.tenants.models import ApiKey, Tenant
@@ -62,6 +64,8 @@ class Submission:
     """How old an answer may be; None: the usual."""
     cache: Wanted | None = None
     """What to look for. None without a mode, and while its pictures are not there: then `prepared` looks."""
+    session: Seen | None = None
+    """What it saw of the session that it goes on from."""
     shadow: bool = False
     """It checks an answer that was given already: no tenant sees it, no webhook hears of it, no quota counts it."""
     webhook_url: str = ""
@@ -131,7 +135,7 @@ def submit(
             admit = None
         try:
             with transaction.atomic():
-                job = _place(submission, there)
+                job = _kept(submission, there)
                 if idempotency is not None and render is not None:
                     _remember(idempotency, job, render(job))
             break
@@ -228,6 +232,9 @@ def row(submission: Submission, *, turn: int, now: datetime | None = None, **mor
         queue=queue_of(submission),
         prepared=not submission.to_fetch,
         webhook_url=submission.webhook_url,
+        session=submission.session.session_id if submission.session else None,
+        session_version=submission.session.version if submission.session else None,
+        session_inherited=submission.session.inherited if submission.session else None,
         announced=not submission.shadow and (bool(submission.webhook_url) or submission.tenant.has_webhooks),
         shadow=submission.shadow,
         cache_mode=submission.cache_mode,
@@ -236,6 +243,18 @@ def row(submission: Submission, *, turn: int, now: datetime | None = None, **mor
         created_at=now if now is not None else After(),
         **more,
     )
+
+
+def _kept(submission: Submission, there: Found | InFlight | Stale | None) -> Job:
+    """Insert the job, and give it its session's place; one that the cache ends adds to the session at once."""
+    job = _place(submission, there)
+    if submission.session is not None:
+        appending.occupy(seen=submission.session, job_id=job.pk)
+        if isinstance(there, Found):
+            appending.append(
+                seen=submission.session, job_id=job.pk, input=submission.input, output=there.output
+            )
+    return job
 
 
 def _place(submission: Submission, there: Found | InFlight | Stale | None) -> Job:

@@ -22,13 +22,13 @@ jobs, only as many as seats may ask for within a second."""
 def submit_many(*, submissions: Sequence[Submission]) -> list[Job]:
     """The jobs of one tenant, in order, each with the turn that `submit` would have given it.
 
-    Call it inside a transaction: all of them are kept, or none. A submission that asks the cache is looked up by
-    `submit` itself, so that nothing gets past it.
+    Call it inside a transaction: all of them are kept, or none. A submission that asks the cache or goes on from a
+    session is left to `submit` itself, so that nothing gets past it.
     """
     found: dict[int, Job] = {}
     plain: dict[str, list[int]] = {}
     for place, submission in enumerate(submissions):
-        if submission.cache_mode:
+        if submission.cache_mode or submission.session is not None:
             found[place] = _alone(submission)
         else:
             plain.setdefault(single.queue_of(submission), []).append(place)
