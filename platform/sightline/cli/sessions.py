@@ -100,7 +100,7 @@ def add(session_id: str, sentence: str, version: int | None, as_json: bool) -> N
             if kind == "chat"
             else {"history": [sentence]}
         )
-        client.sessions.add(session_id, version=version, **said)  # type: ignore[arg-type]
+        client.sessions.add(session_id, version=version, **said)
         _tell(client.sessions.read(session_id), as_json=as_json)
 
 

@@ -178,7 +178,7 @@ def _shown(sessions: list[Session]) -> list[dict[str, Any]]:
     steps = (Step.objects.filter(session__in=sessions).order_by().values("session_id")).annotate(
         count=Count("pk"), tokens=Sum("tokens")
     )
-    told = {row["session_id"]: row for row in steps}
+    told = {row["session_id"]: (row["count"], row["tokens"]) for row in steps}
     jobs = [session.job_id for session in sessions if session.job_id is not None]
     active = (
         set(Job.objects.filter(pk__in=jobs, status__in=ACTIVE).values_list("pk", flat=True)) if jobs else ()
@@ -191,8 +191,8 @@ def _shown(sessions: list[Session]) -> list[dict[str, Any]]:
             "version": session.version,
             "system": session.system,
             "metadata": session.metadata,
-            "steps": told.get(session.pk, {}).get("count", 0),
-            "tokens": told.get(session.pk, {}).get("tokens", 0),
+            "steps": told.get(session.pk, (0, 0))[0],
+            "tokens": told.get(session.pk, (0, 0))[1],
             "done": session.done or None,
             "job": ids.encode(ids.JOB, session.job_id)
             if session.job_id is not None and session.job_id in active
