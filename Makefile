@@ -1,8 +1,10 @@
 # Everything that a person runs. CI calls the same targets.
 #   EXTRA=cpu|gpu   which vLLM to install; by default by what nvidia-smi finds
 #   T=…             what `make test` runs, `make test T="tests/unit -k gui"`
+#   N=4             how many processes share the tests, by default two a core: most tests wait
 SHELL := /bin/bash
 EXTRA ?= $(shell nvidia-smi -L 2>/dev/null | grep -q '^GPU' && echo gpu || echo cpu)
+N ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? 2 * cores : 8)))
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
@@ -25,8 +27,8 @@ up: install ## Start the platform without the demo's jobs
 
 .PHONY: test
 test: install ## Run every test that this machine can run
-	$(if $(T),,$(BIN)/python -m pytest --database=postgres tests/integration tests/faults/test_faults_database.py tests/faults/test_faults_every_line.py)
-	$(BIN)/python -m pytest $(T)
+	$(if $(T),,$(BIN)/python -m pytest -n $(N) --database=postgres tests/integration tests/faults/test_faults_database.py tests/faults/test_faults_every_line.py)
+	$(BIN)/python -m pytest $(or $(T),-n $(N))
 
 .PHONY: lint
 lint: install ## Style, types, the arrows between packages, migrations and Django's checks

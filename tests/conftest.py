@@ -1,7 +1,8 @@
 """How the tests meet the platform: a throw-away data folder, a real Redis, and SQLite or PostgreSQL.
 
 `pytest` runs on SQLite; `pytest --database=postgres tests/integration` runs the same tests on a PostgreSQL server
-that this file starts in a folder of its own. Both servers start when the first test asks for them.
+that this file starts in a folder of its own. With `-n 4` (pytest-xdist) four processes share the tests, each with
+servers and a folder of its own.
 """
 
 import argparse
@@ -16,16 +17,19 @@ from pathlib import Path
 import pytest
 from support.postgresql_server import PostgreSQLServer
 from support.redis_server import RedisServer
+from support.sharing import Sharing
 
 HOME = Path(tempfile.mkdtemp(prefix="sightline-tests-"))
 """Stands for `SIGHTLINE_HOME`. Short: the sockets below it must fit into 107 bytes."""
 _NEED = "--database=postgres needs `initdb` and `postgres` on the PATH or below /usr/lib/postgresql"
+_DATABASE = "TESTS_DATABASE"
+"""The environment variable that tells the processes of `-n` what the command line of the first one says."""
 
 
 def _database_asked_for() -> str:
     """Read early: the conftests below import models, and models need settings, before pytest has its options."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--database", default="sqlite")
+    parser.add_argument("--database", default=os.environ.get(_DATABASE, "sqlite"))
     return str(parser.parse_known_args(sys.argv[1:])[0].database)
 
 
@@ -41,12 +45,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("database") != DATABASE:
         raise pytest.UsageError("give --database on the command line, it is needed before the configuration")
-    if POSTGRES is None:
-        return
-    if POSTGRES.available():
-        POSTGRES.start()
-    elif os.environ.get("CI") == "true":
+    if POSTGRES is not None and not POSTGRES.available() and os.environ.get("CI") == "true":
         raise pytest.UsageError(_NEED)
+    if config.getoption("numprocesses", None):
+        # This process runs no test, those that it starts do. They choose their own folders before anything reads
+        # the settings: where the environment names those, pytest-django reads them first.
+        os.environ[_DATABASE] = DATABASE
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+    elif POSTGRES is not None and POSTGRES.available():
+        POSTGRES.start()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Sharing:
+    return Sharing(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,0 +1,23 @@
+"""Which tests one process of `pytest -n` runs, so that what they share is started once."""
+
+from typing import Any
+
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = (
+    "tests/acceptance/",  # one vLLM at a time: each takes 3 GB of memory and a core
+    "tests/integration/v1/",  # the package's platform
+)
+"""Tests whose files begin so share more than a file's fixtures."""
+
+
+class Sharing(LoadScopeScheduling):
+    """A file's tests stay together. The order is that of the collection: what takes long first, unit tests last."""
+
+    def __init__(self, config: Any, log: Any = None) -> None:
+        super().__init__(config, log)
+        self.config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((start for start in TOGETHER if file.startswith(start)), file)
