@@ -17,6 +17,10 @@ def live_script(request: HttpRequest) -> str:
     return static("sightline_dashboard/live.js")
 
 
+def keyboard_script(request: HttpRequest) -> str:
+    return static("sightline_dashboard/keyboard.js")
+
+
 def charts_script(request: HttpRequest) -> str:
     return static("sightline_dashboard/charts.js")
 

@@ -120,6 +120,7 @@ if _DASHBOARD:
             "sightline_dashboard.theme.script",
             "sightline_dashboard.theme.live_script",
             "sightline_dashboard.theme.charts_script",
+            "sightline_dashboard.theme.keyboard_script",
         ],
         "COLORS": "sightline_dashboard.theme.colours",
         "SIDEBAR": {"navigation": "sightline_dashboard.navigation.sidebar"},

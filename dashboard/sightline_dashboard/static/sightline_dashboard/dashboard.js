@@ -13,6 +13,12 @@ htmx.config.allowEval = false;
     copy.textContent = "Copied";
   });
 
+  // Django's two-column choosers explain themselves by a label on a bare span, which no screen reader may read.
+  const hints = () => {
+    for (const hint of document.querySelectorAll("span.help-tooltip[aria-label]")) hint.setAttribute("role", "img");
+  };
+  window.addEventListener("load", () => setTimeout(hints)); // after theirs, which makes them
+
   // A box on a page and its line of text are marked together, whichever is pointed at or focused.
   const mark = (event, on) => {
     const block = event.target.closest?.("[data-block]")?.dataset.block;
