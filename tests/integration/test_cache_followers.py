@@ -69,7 +69,7 @@ def test_an_identical_job_follows_and_ends_with_its_leader(fleet: Any) -> None:
     assert (follower.status, follower.run, follower.parked_until) == (Status.SUCCEEDED, 0, None)
     assert follower.usage == {"input_tokens": 0, "image_tokens": 0, "output_tokens": 0}
     assert follower.ended_at is not None
-    assert fleet.events(follower) == ["job.queued", "job.succeeded"]
+    assert fleet.events(follower) == ["job.queued", "job.following", "job.following", "job.succeeded"]
     assert not follower.attempts.exists()
 
 
@@ -94,6 +94,7 @@ def test_a_hundred_identical_jobs_at_once_run_once(fleet: Any, in_parallel: Para
     assert Delivery.objects.values("job_id").distinct().count() == Delivery.objects.count() == 100
     assert Counter(JobEvent.objects.values_list("type", flat=True)) == {
         "job.queued": 100,
+        "job.following": 2 * 99,  # as it joins, and as the leader begins
         "job.started": 1,
         "job.succeeded": 100,
     }
@@ -182,7 +183,7 @@ def test_a_cancelled_follower_leaves_the_others_alone(fleet: Any) -> None:
     fresh(leader, first, second)
     assert [job.status for job in (leader, first, second)] == ["succeeded", "cancelled", "succeeded"]
     assert first.output is None
-    assert fleet.events(first) == ["job.queued", "job.cancelled"]
+    assert fleet.events(first) == ["job.queued", "job.following", "job.cancelled"]
 
 
 def test_a_cancelled_queued_leader_gives_its_place_to_a_follower(fleet: Any) -> None:
@@ -225,7 +226,13 @@ def test_the_heir_of_a_cancelled_leader_gets_the_answer_of_its_attempt(fleet: An
     assert [job.served_from for job in (first, second)] == ["engine", "coalesced"]
     assert first.output == second.output == {"text": "late but right"}
     assert [a.outcome for a in Attempt.objects.order_by("id")] == ["cancelled", "succeeded"]
-    assert fleet.events(first) == ["job.queued", "job.started", "job.succeeded"]
+    assert fleet.events(first) == [
+        "job.queued",
+        "job.following",
+        "job.following",
+        "job.started",
+        "job.succeeded",
+    ]
 
 
 def test_a_lapsed_heir_is_a_job_like_any_other(fleet: Any) -> None:

@@ -385,3 +385,16 @@ def test_the_clients_speak_of_sessions(client: Client, platform: Platform) -> No
     assert client.sessions.read(made.id).document["system"] == "Sing."
     client.sessions.erase(made.id)
     assert all(session.id != made.id for session in client.sessions.list(limit=20))
+
+
+def test_tail_tells_how_far_a_job_of_many_pages_is(shell: Shell, pictures: Path) -> None:
+    pages = [str(page) for page in sorted(pictures.glob("*.png"))[:3]]
+    job = shell.run("submit", "ocr", *pages, "--together", "--no-wait").strip()
+    told = [json.loads(line) for line in shell.run("tail", job, "--json").splitlines()]
+    assert told[-1]["event"] == "job.succeeded"
+    for event in told:
+        if event["event"] == "job.progress":
+            assert event["data"]["total"] == 3
+    screenshot = shell.run("submit", "gui", pages[0], "Save", "--no-wait").strip()
+    _, err = shell.start("tail", screenshot).communicate(timeout=120)
+    assert "succeeded" in err

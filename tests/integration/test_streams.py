@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import psutil
 import pytest
 import redis
-from support.bodies import body
+from support.bodies import body, data_uri, picture
 from support.client import TERMINAL
 from support.platform import Platform
 from support.sse import Event, reading
@@ -23,7 +23,7 @@ GROUP = "gpu0"
 @pytest.fixture(scope="module")
 def _running(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Platform]:
     postgres = request.getfixturevalue("postgres_server") if database_kind == "postgres" else None
-    with Platform(groups=1, postgres=postgres) as platform:
+    with Platform(groups=1, postgres=postgres, env={"SIGHTLINE_CACHE": "true"}) as platform:
         yield platform
 
 
@@ -155,7 +155,7 @@ def test_an_ended_job_whose_text_is_gone_is_told_from_the_database(platform: Pla
 
 def test_a_failed_attempt_voids_its_text(platform: Platform) -> None:
     client = platform.client()
-    platform.twin(GROUP).faults(delay_s=0.6, reset_mid=1)
+    platform.twin(GROUP).faults(delay_s=0.6, reset_mid=2)  # the canary may meet one of them
     job = client.submit(body("chat", 6, stream=True))
     with reading(client.http, job) as stream:
         events = list(stream)
@@ -239,3 +239,58 @@ def test_idle_streams_share_a_few_connections_and_hold_no_thread(platform: Platf
     assert {told.count("event: job.succeeded") for told in found} == {1}
     assert max(idle) <= connections + 8  # one that is told, a few that read, and the web's own
     assert web.num_threads() <= threads + 8
+
+
+def test_pages_and_progress_come_as_soon_as_they_are_complete(platform: Platform) -> None:
+    client = platform.client()
+    slow(platform)
+    pages = [{"data": data_uri(picture(number))} for number in (1, 2, 3)]
+    job = client.submit({"kind": "ocr", "input": {"images": pages}, "stream": True})
+    with reading(client.http, job) as stream:
+        events = list(stream)
+    told = [(e.data["done"], e.data["total"], e.data["unit"]) for e in events if e.type == "job.progress"]
+    assert told == [(1, 3, "page"), (2, 3, "page"), (3, 3, "page")]
+    output = events[-1].data["output"]
+    assert [event.data["item"] for event in events if event.type == "output.item"] == output["pages"]
+    types = [event.type for event in events]
+    assert "output.delta" in types[types.index("output.item") :], (
+        "the first page comes before the second is read"
+    )
+    middle = events[types.index("job.progress")]
+    with reading(client.http, job, after=middle.id) as stream:
+        assert list(stream) == events[types.index("job.progress") + 1 :]
+
+
+def test_a_follower_streams_the_leaders_text_as_it_comes(platform: Platform) -> None:
+    client = platform.client()
+    slow(platform)
+    asked = body("chat", 4, params={"temperature": 0}, stream=True, cache={"mode": "exact"})
+    leader = client.submit(asked)
+    follower = client.submit(asked)
+    assert client.http.get(f"/api/v1/jobs/{follower}/explain").json()["blocking"]["cause"] == "coalesced"
+    with reading(client.http, follower) as stream:
+        first = stream.until("output.delta", 2)
+        assert client.http.get(f"/api/v1/jobs/{leader}").json()["status"] == "running", (
+            "it does not wait for the end"
+        )
+        events = [*first, *stream]
+    check(events)
+    assert "output.reset" not in [event.type for event in events]
+    assert events[-1].data["output"] == client.http.get(f"/api/v1/jobs/{leader}").json()["output"]
+    with reading(client.http, follower, after=first[-1].id) as stream:
+        assert list(stream) == events[len(first) :]
+
+
+def test_a_follower_whose_leader_is_cancelled_hears_on_where_it_was(platform: Platform) -> None:
+    client = platform.client()
+    slow(platform, 2.0)
+    asked = body("chat", 6, params={"temperature": 0}, stream=True, cache={"mode": "exact"})
+    leader = client.submit(asked)
+    follower = client.submit(asked)
+    with reading(client.http, follower) as stream:
+        first = stream.until("output.delta", 2)
+        client.http.post(f"/api/v1/jobs/{leader}/cancel")
+        events = [*first, *stream]
+    check(events)
+    assert "output.reset" not in [event.type for event in events]
+    assert [event.type for event in events].count("job.started") == 1

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -174,7 +175,9 @@ def test_a_click_is_answered_with_raw_normalised_and_pixel_values():
     outcome, calls = run(said(f"Thought: It is open.\nAction: Click Save\n{TAGGED}"))
     assert len(calls) == 1
     assert calls[0].sampling == {"max_tokens": 512, "temperature": 0.0}
-    assert outcome == Outcome(
+    (item,) = outcome.items
+    assert (item.type, item.index, item.data) == ("action", 0, outcome.output)
+    assert replace(outcome, items=()) == Outcome(
         complete=True,
         finish_reason="stop",
         output={

@@ -178,6 +178,12 @@ def test_pages_that_are_all_unusable_fail_and_a_good_one_is_kept():
 def test_a_page_that_loops_makes_the_job_incomplete_and_the_others_are_kept():
     outcome, calls = run("text", said("one"), said("two " * 2000, "length"), said("three"))
     assert [call.label for call in calls] == ["page 1 of 3", "page 2 of 3", "page 3 of 3"]
+    told = [(call.progress.done, call.progress.total) if call.progress else None for call in calls]
+    assert told == [None, (1, 3), (2, 3)], "each page is told before the next one is asked for"
+    items = [item for call in calls for item in call.items] + list(outcome.items)
+    assert [item.data for item in items] == outcome.output["pages"]
+    assert outcome.progress is not None
+    assert (outcome.progress.done, outcome.progress.unit) == (3, "page")
     assert [call.messages[0]["content"][0]["index"] for call in calls] == [0, 1, 2]
     assert [page["finish"] for page in outcome.output["pages"]] == ["stop", "repetition", "stop"]
     assert (outcome.complete, outcome.finish_reason) == (False, "repetition")

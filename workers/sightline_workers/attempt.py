@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from sightline_workers.engine_media import Held, JobImages
 from sightline_workers.engines import contract
 from sightline_workers.engines.contract import Abort, Aborted, Completion, Engine, EngineError, EngineRequest
 from sightline_workers.leases import Leases
-from sightline_workers.live import Live, LiveText
+from sightline_workers.live import ITEM, PROGRESS, Live, LiveText
 from sightline_workers.membership import Membership
 from sightline_workers.messages import image_indexes, render
 from sightline_workers.patience import patiently
@@ -168,7 +168,9 @@ class Runner:
                 call = next(conversation) if reply is None else conversation.send(reply)
             except StopIteration as end:
                 outcome: Outcome = end.value
+                _tell(text, outcome)
                 break
+            _tell(text, call)
             progress.phase = "engine"
             number += 1
             remaining = limit_s - (time.monotonic() - progress.began)
@@ -263,6 +265,14 @@ class Runner:
         except EngineError as error:
             return error.code == "engine_unavailable"
         return False
+
+
+def _tell(text: LiveText, told: Call | Outcome) -> None:
+    """What readers learn before the end: the parts of the output that are complete, and how far the job is."""
+    for item in told.items:
+        text.tell(ITEM, {"type": item.type, "index": item.index, "item": item.data})
+    if (progress := told.progress) is not None:
+        text.tell(PROGRESS, {"phase": "engine", **asdict(progress)})
 
 
 def _write(claim: Claim, ending: Result | Failure) -> Status | None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redis import Redis, RedisError
@@ -27,6 +27,8 @@ PER_S = 25.0
 """Writes a second, at most, for each attempt."""
 LOOK_EVERY_S = 1.0
 """How often an attempt that nobody reads is asked about again."""
+ITEM = "output.item"
+PROGRESS = "job.progress"
 _LAST_WORD_S = 1.0
 _AWAY_S = 0.5
 
@@ -38,6 +40,8 @@ class _Call:
     label: str
     written: str = ""
     waiting: str = ""
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """What is to be told once its text is: names of events and their data."""
 
 
 class LiveText:
@@ -56,6 +60,9 @@ class LiveText:
         self.ended = threading.Event()
         self._live = live
         self._calls: list[_Call] = []
+        self._before = _Call(label="")  # what is told before the first call
+        self._items: list[dict[str, Any]] = []
+        """The data of every `output.item` that was written."""
         self._number = 0
         self._anew = True  # the next entry holds the whole text
 
@@ -74,6 +81,13 @@ class LiveText:
 
         return append
 
+    def tell(self, event: str, data: dict[str, Any]) -> None:
+        """`output.item` or `job.progress`, after all text that came before it."""
+        with self._live.changed:
+            (self._calls[-1] if self._calls else self._before).told.append((event, data))
+            if self.wanted:
+                self._live.changed.notify()
+
     def complete(self) -> None:
         """There is no more text. Waits until readers could see that, for a second at most, and not without any."""
         with self._live.changed:
@@ -86,26 +100,38 @@ class LiveText:
     @property
     def due(self) -> bool:
         """Is there something to write?"""
-        return self.wanted and (self.ending or any(part.waiting for part in self._calls))
+        parts = (self._before, *self._calls)
+        return self.wanted and (self.ending or any(part.waiting or part.told for part in parts))
 
     def take(self) -> list[Piece]:
         """What is to be written now."""
-        pieces = []
+        pieces = self._told(self._before)
         for index, part in enumerate(self._calls):
             if part.waiting:
                 text, part.waiting = part.waiting, ""
                 part.written += text
-                pieces.append(self._piece(index, part.label, text))
+                pieces.append(self._piece(call=index, label=part.label, text=text))
+            pieces += self._told(part)
         if self.ending:
             self._number += 1
             pieces.append(Piece(number=self._number, end=True))
         return pieces
 
-    def _piece(self, index: int, label: str, text: str) -> Piece:
+    def _told(self, part: _Call) -> list[Piece]:
+        told, part.told = part.told, []
+        pieces = []
+        for event, data in told:
+            if event == ITEM:
+                self._items.append(data)
+            pieces.append(self._piece(event=event, data=data))
+        return pieces
+
+    def _piece(self, **what: Any) -> Piece:
         self._number += 1
-        so_far = self._so_far() if self._anew else None
+        if self._anew:
+            what |= {"so_far": self._so_far(), "items": tuple(self._items)}
         self._anew = False
-        return Piece(number=self._number, call=index, label=label, text=text, so_far=so_far)
+        return Piece(number=self._number, **what)
 
     def _so_far(self) -> tuple[str, ...]:
         return tuple(part.written for part in self._calls)
@@ -121,17 +147,16 @@ class LiveText:
             # Numbered as before, so that a reader who missed nothing sees nothing.
             self._number += 1
             return [
-                Piece(number=first.number, so_far=self._so_far()),
+                Piece(number=first.number, so_far=self._so_far(), items=tuple(self._items)),
                 Piece(number=self._number, end=True),
             ]
         written = [part.written for part in self._calls]
         for piece in reversed(rest):
             if not piece.end:
                 written[piece.call] = written[piece.call].removesuffix(piece.text)
-        whole = Piece(
-            number=first.number, call=first.call, label=first.label, text=first.text, so_far=tuple(written)
-        )
-        return [whole, *rest]
+        later = sum(piece.event == ITEM for piece in rest)
+        items = tuple(self._items[: len(self._items) - later])
+        return [replace(first, so_far=tuple(written), items=items), *rest]
 
 
 class Live:
@@ -165,7 +190,9 @@ class Live:
             yield text
         finally:
             with self.changed:
-                self._texts.discard(text)
+                # What has not been written to its end is dropped by the thread: a slow machine's last word counts.
+                if not text.ending or text.ended.is_set():
+                    self._texts.discard(text)
             if text.wanted:
                 _tell(text)
 
@@ -200,7 +227,11 @@ class Live:
             for text, _ in writing:
                 text.write_at = now + 1 / PER_S
         if writing:
-            _write(writing)
+            try:
+                _write(writing)
+            finally:
+                with self.changed:
+                    self._texts -= {text for text, _ in writing if text.ended.is_set()}
 
     def _pause(self) -> float | None:
         """Seconds until something is to be done; None: until somebody says so."""
@@ -239,8 +270,9 @@ def _write(writing: list[tuple[LiveText, list[Piece]]]) -> None:
             text.lost()
         raise
     finally:
-        for text, _ in writing:
-            if text.ending:
+        for text, pieces in writing:
+            # By what was taken: the attempt may have come to its end since, and its last piece is still to be written.
+            if pieces[-1].end:
                 text.ended.set()
 
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from sightline.jobs.services.fail import fail
 from sightline.jobs.services.prepared import prepared
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.kinds import registry
+from sightline.kinds.contract import Progress
 from sightline.kinds.images import ImageRef
 from sightline.kinds.unbound import pointer_to
 from sightline.media import fetch
@@ -32,6 +33,7 @@ from sightline_workers import leases as lease_reasons
 from sightline_workers.claiming import claim_next, time_limit
 from sightline_workers.engines.contract import Abort, Aborted
 from sightline_workers.leases import Leases
+from sightline_workers.live import PROGRESS, Live, LiveText
 from sightline_workers.patience import patiently
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ class Preparer:
 
     def __init__(self, *, leases: Leases) -> None:
         self._leases = leases
+        self._live = Live()
         # No group: the cpu worker serves all of them, and no engine's death concerns it.
         self._claimant = Claimant(worker=leases.worker, group="", engine="")
 
@@ -68,17 +71,22 @@ class Preparer:
         if claim is None:
             return None
         limit_s, at_limit = time_limit(claim)
-        with self._leases.holding(claim, limit_s=limit_s, reason_at_limit=at_limit) as abort:
-            ending = _prepare(claim, abort, limit_s, at_limit)
+        with (
+            self._live.following(claim) as text,
+            self._leases.holding(claim, limit_s=limit_s, reason_at_limit=at_limit) as abort,
+        ):
+            ending = _prepare(claim, abort, limit_s, at_limit, text)
             status = patiently(lambda: _write(claim, ending), job=claim.public_id) if ending else None
         return {"job": claim.public_id, "status": str(status) if status else "fenced off"}
 
 
-def _prepare(claim: Claim, abort: Abort, limit_s: float, at_limit: str) -> _Bound | Failure | None:
+def _prepare(
+    claim: Claim, abort: Abort, limit_s: float, at_limit: str, text: LiveText
+) -> _Bound | Failure | None:
     """The bound job, the classified failure, or None when the claim is no longer ours."""
     began = time.monotonic()
     try:
-        return _bind(claim, abort, began, limit_s, at_limit)
+        return _bind(claim, abort, began, limit_s, at_limit, text)
     except Aborted as aborted:
         return _of_abort(aborted, began)
     except _Unusable as error:
@@ -98,12 +106,13 @@ def _prepare(claim: Claim, abort: Abort, limit_s: float, at_limit: str) -> _Boun
         return _failure(AttemptOutcome.TRANSIENT, "internal_error", f"Internal error: {error}", error, began)
 
 
-def _bind(claim: Claim, abort: Abort, began: float, limit_s: float, at_limit: str) -> _Bound:
+def _bind(claim: Claim, abort: Abort, began: float, limit_s: float, at_limit: str, text: LiveText) -> _Bound:
     kind = registry.get(claim.kind)
     inputs = kind.Input.model_validate(claim.input)
     tenant = Tenant.objects.get(pk=claim.tenant_id)
     found: list[Media] = []
-    for ref in kind.image_refs(inputs):
+    refs = kind.image_refs(inputs)
+    for ref in refs:
         if abort.reason is not None:
             raise Aborted(abort.reason)
         left_s = limit_s - (time.monotonic() - began)
@@ -115,6 +124,9 @@ def _bind(claim: Claim, abort: Abort, began: float, limit_s: float, at_limit: st
             if limit_s - (time.monotonic() - began) <= 0:
                 raise Aborted(at_limit) from problem
             raise _Unusable(problem, _pointer(claim.input, ref)) from problem
+        if len(refs) > 1:
+            progress = Progress(done=len(found), total=len(refs), unit="image")
+            text.tell(PROGRESS, {"phase": "prepare", **asdict(progress)})
     spent_ms = _ms_since(began)
     return _Bound(
         input=kind.bind(inputs, [media.stored_image(item) for item in found]),

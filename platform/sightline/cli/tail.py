@@ -48,6 +48,11 @@ def follow(client: "Client", job_id: str, *, after: int = 0, as_json: bool = Fal
     return job
 
 
+def _brief(item: dict[str, Any]) -> str:
+    """An action or a tool call on one line."""
+    return json.dumps(item.get("arguments") or item.get("function") or item, ensure_ascii=False)
+
+
 class Terminal:
     """Text on standard output, everything else on standard error."""
 
@@ -74,6 +79,13 @@ class Terminal:
                 self._say(f"started, run {data.get('attempt')}")
             case "job.attempt_failed":
                 self._say(f"run {data.get('attempt')} failed: {data.get('code')}")
+            case "job.progress":
+                done, total, unit = data.get("done"), data.get("total"), data.get("unit")
+                verb = "fetched" if data.get("phase") == "prepare" else "done"
+                self._say(f"{unit} {done} of {total} {verb}")
+            case "output.item":
+                if data.get("type") != "page":  # a page's text stands above already
+                    self._say(f"{data.get('type')}: {_brief(data.get('item') or {})}")
             case _ if event.terminal:
                 self._end(data)
             case _:

@@ -121,7 +121,8 @@ class Event:
     number: int
     """Where to resume: the next event has a higher one."""
     type: str
-    """`job.queued`, `job.started`, `output.delta`, `output.reset`, …, and one `job.<status>` at the end."""
+    """`job.queued`, `job.started`, `job.progress`, `output.delta`, `output.item`, `output.reset`, …, and one
+    `job.<status>` at the end."""
     data: dict[str, Any] = field(default_factory=dict)
 
     @property

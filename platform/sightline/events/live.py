@@ -1,4 +1,4 @@
-"""The text of a running attempt, piece by piece, in a Redis stream of its job and fence.
+"""The text of a running attempt, piece by piece, and what else it tells, in a Redis stream of its job and fence.
 
 Nobody writes unless somebody reads: a reader (or a submission that asks for a stream) sets the key *wanted*, and
 the worker looks at it when an attempt starts and once a second. Entries count from 1 by the worker's own number, so
@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sightline.redis_client import RedisAway, call
@@ -32,8 +33,13 @@ class Piece:
     """What that call is for."""
     text: str = ""
     """What it adds."""
+    event: str = ""
+    """`output.item` or `job.progress`, with `data`; empty: the piece is text."""
+    data: dict[str, Any] | None = None
     so_far: tuple[str, ...] | None = None
     """The whole text of every call up to and including this piece; where the worker began a stream anew."""
+    items: tuple[dict[str, Any], ...] = ()
+    """The data of every `output.item` up to and including this piece; where `so_far` is."""
     end: bool = False
     """The attempt has no more text; the piece itself has none."""
 
@@ -41,9 +47,12 @@ class Piece:
         """As Redis keeps it; the number is the entry's id."""
         if self.end:
             return {"end": "1"}
-        found = {"call": str(self.call), "label": self.label, "text": self.text}
+        if self.event:
+            found = {"event": self.event, "data": json.dumps(self.data)}
+        else:
+            found = {"call": str(self.call), "label": self.label, "text": self.text}
         if self.so_far is not None:
-            found["so_far"] = json.dumps(self.so_far)
+            found |= {"so_far": json.dumps(self.so_far), "items": json.dumps(self.items)}
         return found
 
     @classmethod
@@ -54,7 +63,10 @@ class Piece:
             call=int(fields.get("call", "0")),
             label=fields.get("label", ""),
             text=fields.get("text", ""),
+            event=fields.get("event", ""),
+            data=json.loads(fields["data"]) if "data" in fields else None,
             so_far=tuple(json.loads(so_far)) if so_far is not None else None,
+            items=tuple(json.loads(fields.get("items", "[]"))),
             end="end" in fields,
         )
 

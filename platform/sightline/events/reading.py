@@ -1,5 +1,6 @@
 """Reading live text in a web process: a handful of connections to Redis for all streams."""
 
+import asyncio
 import logging
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ log = logging.getLogger("sightline.events")
 _CONNECTIONS = 4
 _TIMEOUT_S = 1.0
 _BATCH = 500
+LATE_S = 2.0
 _FAILURES = (redis.RedisError, OSError, TimeoutError)
 
 
@@ -55,6 +57,29 @@ class LiveReader:
         except _FAILURES as error:
             log.warning("event=live_text_unread reason=%r", str(error))
             return found
+
+    async def rest(self, job_id: UUID, fence: int, number: int) -> list[Piece]:
+        """The same for an attempt that is over: what is on its way is waited for, `LATE_S` at most.
+
+        The worker writes its last piece before the result, but not for ever; on a busy machine it comes later. A
+        stream that is not there is not waited for.
+        """
+        found: list[Piece] = []
+        key = stream_key(job_id, fence)
+        until = asyncio.get_running_loop().time() + LATE_S
+        try:
+            while not (found and found[-1].end) and await self._redis.exists(key):
+                left = until - asyncio.get_running_loop().time()
+                if left <= 0:
+                    break
+                last = found[-1].number if found else number
+                # Shorter than the socket's own time-out: an answer that is still due is no broken connection.
+                block = max(1, int(min(left, _TIMEOUT_S / 2) * 1000))
+                rows: Any = await self._redis.xread({key: f"{last}-0"}, count=_BATCH, block=block)
+                found += [Piece.parse(entry_id, fields) for entry_id, fields in (rows[0][1] if rows else ())]
+        except _FAILURES as error:
+            log.warning("event=live_text_unread reason=%r", str(error))
+        return found
 
     async def close(self) -> None:
         """End the connections."""

@@ -3,6 +3,9 @@
 Transitions come from the database and never change, so the k-th one has the number k × `SPAN`, and the n-th piece
 of text after it k × `SPAN` + n. A number means the same to every process, before and after a restart, and without
 Redis.
+
+A job that follows another one is told what that one's attempt says: a transition names the *speaker*. Where an
+attempt goes on under another transition (it was taken over), its pieces are counted on, and so is that transition.
 """
 
 from collections.abc import Awaitable, Callable
@@ -39,6 +42,8 @@ class Transition:
     data: Json
     fence: int | None = None
     """The fence under which text is written from here on; None: none is."""
+    speaker: UUID | None = None
+    """The job whose attempt writes it; None: this one's."""
     resets: bool = False
     """What was streamed before is void."""
     terminal: bool = False
@@ -62,6 +67,10 @@ class Pieces(Protocol):
 
     async def after(self, job_id: UUID, fence: int, number: int) -> list[Piece]: ...
 
+    async def rest(self, job_id: UUID, fence: int, number: int) -> list[Piece]:
+        """`after` for an attempt that is over: waits a moment for its last piece, if the stream is there at all."""
+        ...
+
 
 Look = Callable[[UUID, int], Awaitable[History]]
 """The history of a job from an ordinal on (0: from the beginning of its current life)."""
@@ -74,6 +83,8 @@ class JobStream:
         self.ended = False
         self.ordinal, self._number = divmod(after, SPAN)
         self._job_id = job_id
+        self.speaker = job_id
+        """The job whose attempt is listened to: the reader is to be woken when that one says something."""
         self._look = look
         self._pieces = pieces
         self._fence: int | None = None
@@ -97,7 +108,8 @@ class JobStream:
     async def want(self) -> None:
         """Say that somebody still reads."""
         if not self.ended:
-            await self._pieces.want(self._job_id)
+            for job_id in {self._job_id, self.speaker}:
+                await self._pieces.want(job_id)
 
     async def _pass(self, transition: Transition) -> list[Event]:
         number = transition.ordinal * SPAN
@@ -109,40 +121,54 @@ class JobStream:
         if transition.output is not None:
             events += await self._text()
             if self._number and not self._complete:
+                events += await self._text(rest=True)
+            if self._number and not self._complete:
                 # Text was lost with Redis: the database has all of it.
-                reset = {"reason": "gap", "texts": None, "output": transition.output}
+                reset = {"reason": "gap", "texts": None, "items": None, "output": transition.output}
                 events.append(Event(number=self.ordinal * SPAN + _LAST, type="output.reset", data=reset))
         self._resumes = False
-        self.ordinal, self._number, self._complete = transition.ordinal, 0, False
-        self._fence, self.ended = transition.fence, transition.terminal
+        self.ordinal = transition.ordinal
+        if not self._goes_on(transition):
+            self._number, self._complete = 0, False
+        self._listen(transition)
         if transition.type:
-            events.append(Event(number=number, type=transition.type, data=transition.data))
+            events.append(Event(number=number + self._number, type=transition.type, data=transition.data))
         if transition.resets:
-            self._number = 1
-            events.append(self._void(number))
+            events.append(self._void(transition, number))
         return events
+
+    def _goes_on(self, transition: Transition) -> bool:
+        """Is the attempt the one that was listened to before?"""
+        if transition.fence is None or self._fence is None:
+            return False
+        heard = (transition.speaker or self._job_id, transition.fence)
+        return heard == (self.speaker, self._fence)
+
+    def _listen(self, transition: Transition) -> None:
+        self.speaker = transition.speaker or self._job_id
+        self._fence, self.ended = transition.fence, transition.terminal
 
     def _resume(self, transition: Transition, number: int) -> list[Event]:
         """The transition was told before; what belongs to it may not have been."""
         self._resumes = False
-        self._fence, self.ended = transition.fence, transition.terminal
-        if transition.resets and self._number == 0:
-            self._number = 1
-            return [self._void(number)]
+        self._listen(transition)
+        if transition.resets and transition.type and self._number == 0:
+            return [self._void(transition, number)]
         return []
 
-    def _void(self, number: int) -> Event:
-        data: Json = {"reason": "attempt_failed", "texts": [], "output": None}
-        return Event(number=number + 1, type="output.reset", data=data)
+    def _void(self, transition: Transition, number: int) -> Event:
+        """What was said is void. A transition that readers are not told has its number free for it."""
+        if transition.type:
+            self._number = 1
+        data: Json = {"reason": "attempt_failed", "texts": [], "items": [], "output": None}
+        return Event(number=number + self._number, type="output.reset", data=data)
 
-    async def _text(self) -> list[Event]:
+    async def _text(self, *, rest: bool = False) -> list[Event]:
         if self._fence is None or self._complete:
             return []
-        return [
-            event
-            for piece in await self._pieces.after(self._job_id, self._fence, self._number)
-            for event in self._take(piece)
-        ]
+        read = self._pieces.rest if rest else self._pieces.after
+        pieces = await read(self.speaker, self._fence, self._number)
+        return [event for piece in pieces for event in self._take(piece)]
 
     def _take(self, piece: Piece) -> list[Event]:
         data: Json
@@ -155,9 +181,16 @@ class JobStream:
             self._complete = True
             return []
         if follows:
+            if piece.event:
+                return [Event(number=number, type=piece.event, data=piece.data or {})]
             if not piece.text:
                 return []
             data = {"index": piece.call, "label": piece.label, "text": piece.text}
             return [Event(number=number, type="output.delta", data=data)]
-        data = {"reason": "gap", "texts": list(piece.so_far or ()), "output": None}
+        data = {
+            "reason": "gap",
+            "texts": list(piece.so_far or ()),
+            "items": list(piece.items),
+            "output": None,
+        }
         return [Event(number=number, type="output.reset", data=data)]

@@ -44,6 +44,8 @@ class Waiter:
 
     def __init__(self, *, follows: bool = False) -> None:
         self.follows = follows
+        self.hears = follows
+        """Text wakes it."""
         self.seen = 0
         """Transitions that a follower knows of."""
         self.look = True
@@ -67,6 +69,18 @@ class Waiter:
         if self._future.done():
             self._future = asyncio.get_running_loop().create_future()
         return look
+
+
+class Relay(Waiter):
+    """Wakes another waiter, of another job, with all that happens to this one, its text included."""
+
+    def __init__(self, to: Waiter) -> None:
+        super().__init__()
+        self.hears = True
+        self._to = to
+
+    def wake(self, *, look: bool = True) -> None:
+        self._to.wake(look=look)
 
 
 @dataclass
@@ -98,11 +112,16 @@ class Waiters:
         return sum(len(subscription.waiters) for subscription in self._subscriptions.values())
 
     @asynccontextmanager
-    async def on(self, job_id: UUID, *, follows: bool = False) -> AsyncIterator[Waiter]:
-        """A waiter for a job; inside the block, every end of the job wakes it, and a follower whatever happens."""
+    async def on(
+        self, job_id: UUID, *, follows: bool = False, relay_to: Waiter | None = None
+    ) -> AsyncIterator[Waiter]:
+        """A waiter for a job; inside the block, every end of the job wakes it, and a follower whatever happens.
+
+        With `relay_to` it is that waiter which is woken.
+        """
         if not self._tasks and not self.closing:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_around())]
-        waiter = Waiter(follows=follows)
+        waiter = Waiter(follows=follows) if relay_to is None else Relay(relay_to)
         subscription = self._subscriptions.get(job_id)
         first = subscription is None
         if subscription is None:
@@ -267,7 +286,7 @@ def _notice(subscription: _Subscription, text: str) -> None:
         _wake(subscription)
         return
     for waiter in subscription.waiters:
-        if waiter.follows:
+        if waiter.hears:
             waiter.wake(look="moved" in notice)
 
 

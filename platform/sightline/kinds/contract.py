@@ -45,6 +45,28 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Item:
+    """A part of the output that is complete before the whole is."""
+
+    type: str
+    """page | action | tool_call."""
+    index: int
+    """Among those of its type, from 0."""
+    data: Json
+    """As it stands in the output."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a job is."""
+
+    done: int
+    total: int
+    unit: str
+    """What is counted: page, image."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Call:
     """One request to the engine."""
 
@@ -62,6 +84,10 @@ class Call:
     """OpenAI's tool_choice."""
     label: str = ""
     """What the call is for, in logs and progress: "page 3", "repair"."""
+    items: tuple[Item, ...] = ()
+    """What became complete since the call before."""
+    progress: Progress | None = None
+    """How far the job is before this call; None where there is nothing to count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +130,10 @@ class Outcome:
     """False: cut off or looping somewhere, the job ends `incomplete`."""
     finish_reason: str
     """stop | length | repetition | tool_calls, the worst of all calls."""
+    items: tuple[Item, ...] = ()
+    """What became complete since the last call."""
+    progress: Progress | None = None
+    """How far the job is, now that it is done."""
 
 
 class UnusableOutput(Exception):

@@ -4,12 +4,13 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
 from sightline.events.stream import Event, JobStream
-from sightline.events.waiting import Waiters
+from sightline.events.waiting import Waiter, Waiters
 from sightline.web.body import Receive
 
 log = logging.getLogger("sightline.web")
@@ -99,7 +100,7 @@ async def serve(
     gone = asyncio.ensure_future(until_gone(receive))
     begun = False
     try:
-        async with waiters.on(job_id, follows=True) as waiter:
+        async with waiters.on(job_id, follows=True) as waiter, Ear(waiters, waiter, job_id) as ear:
             gone.add_done_callback(lambda _: waiter.wake())
             await stream.want()
             while True:
@@ -116,6 +117,9 @@ async def serve(
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                 if stream.ended or form.done or waiters.closing:
                     break
+                if await ear.listen(stream.speaker):
+                    waiter.wake()  # it may have spoken before anybody listened
+                    await stream.want()
                 if look and events:
                     await stream.want()  # a new attempt may begin, after Redis was emptied even
                 if not await waiter.woken(within_s=HEARTBEAT_S):
@@ -136,6 +140,33 @@ async def serve(
         return Outcome.CUT
     finally:
         gone.cancel()
+
+
+class Ear:
+    """Listens to the job that speaks for the one that is waited for, whichever that is at the moment."""
+
+    def __init__(self, waiters: Waiters, waiter: Waiter, job_id: UUID) -> None:
+        self._waiters = waiters
+        self._waiter = waiter
+        self._own = self._speaker = job_id
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> "Ear":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def listen(self, speaker: UUID) -> bool:
+        """Listen to this one from now on; True when it is a new one."""
+        if speaker == self._speaker:
+            return False
+        await self._stack.aclose()
+        self._stack = AsyncExitStack()
+        self._speaker = speaker
+        if speaker != self._own:
+            await self._stack.enter_async_context(self._waiters.on(speaker, relay_to=self._waiter))
+        return True
 
 
 async def until_gone(receive: Receive) -> None:

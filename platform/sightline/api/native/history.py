@@ -1,6 +1,7 @@
 """A job's transitions as its event stream tells them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -29,10 +30,11 @@ def read(job_id: UUID, since: int) -> History:
         life = max((n for n, row in enumerate(rows, start=1) if row.type == "job.queued"), default=1)
         first = max(since, life)
         fences = dict(Attempt.objects.filter(job_id=job_id).values_list("run", "fence"))
+        hearing = _hearing(rows[life - 1 :], fences)
         return History(
             transitions=tuple(
-                _transition(job, row, n, fences, latest=n == len(rows))
-                for n, row in enumerate(rows, start=1)
+                _transition(job, row, heard, n, latest=n == len(rows))
+                for n, (row, heard) in enumerate(zip(rows[life - 1 :], hearing, strict=True), start=life)
                 if n >= first
             )
         )
@@ -62,18 +64,51 @@ def has_more(job: Job, since: int) -> bool:
     return any(type in _TERMINAL for type in list(types)[since:])
 
 
-def _transition(
-    job: Job, row: JobEvent, ordinal: int, fences: Mapping[int, int], *, latest: bool
-) -> Transition:
+@dataclass(frozen=True, kw_only=True)
+class _Heard:
+    """Whose attempt is listened to after a transition."""
+
+    speaker: UUID | None = None
+    """None: the job's own."""
+    fence: int | None = None
+    resets: bool = False
+    """What was heard before is void."""
+
+
+def _hearing(rows: Sequence[JobEvent], fences: Mapping[int, int]) -> Iterator[_Heard]:
+    """For each transition of a life, what is heard from there on."""
+    now = _Heard()
+    for row in rows:
+        match row.type:
+            case "job.started" if "leader" in row.data:  # it took the attempt of the one that it followed
+                now = _Heard(speaker=UUID(row.data["leader"]), fence=row.data["fence"])
+            case "job.started":
+                now = _Heard(fence=fences.get(row.run))
+            case "job.following":
+                fence = row.data["fence"]
+                anew = now.speaker is not None and now.fence is not None
+                now = _Heard(speaker=UUID(row.data["leader"]), fence=fence, resets=anew)
+            case "job.promoted":
+                now = _Heard(resets=now.fence is not None)
+            case "job.prepared" if now.speaker is not None:
+                now = replace(now, resets=False)
+            case "job.attempt_failed":
+                now = _Heard(resets=True)
+            case _:
+                now = _Heard(resets=bool(row.data.get("retried")))
+        yield now
+
+
+def _transition(job: Job, row: JobEvent, heard: _Heard, ordinal: int, *, latest: bool) -> Transition:
     terminal = row.type in _TERMINAL
-    started = row.type == "job.started"
     told = terminal or row.type in _TOLD
     return Transition(
         ordinal=ordinal,
         type=row.type if told else "",
         data=_data(job, row, latest=latest) if told else {},
-        fence=fences.get(row.run) if started else None,
-        resets=row.type == "job.attempt_failed" or bool(row.data.get("retried")),
+        fence=heard.fence,
+        speaker=heard.speaker,
+        resets=heard.resets,
         terminal=terminal,
         output=job.output if terminal else None,
     )

@@ -6,9 +6,12 @@ from sightline.api.native.documents import operation, problems
 
 _TEXT = (
     "Server-sent events; `id` is a number that grows, `data` is JSON. `job.queued` (with the place in the queue),"
-    " `job.prepared`, `job.started`, `output.delta` {index, label, text}, `job.attempt_failed`, `output.reset`"
-    " {reason, texts, output}: what was streamed before is void, and the text of every call so far is `texts` (or"
-    " the whole result is `output`), and exactly one terminal `job.<status>` with output, usage and error. A comment"
+    " `job.prepared`, `job.started`, `job.progress` {phase, done, total, unit} (images fetched, pages read; only of"
+    " several), `output.delta` {index, label, text}, `output.item` {type, index, item} (a page, an action or a tool"
+    " call as soon as it is complete, as it stands in the output), `job.attempt_failed`, `output.reset`"
+    " {reason, texts, items, output}: what was streamed before is void, the text of every call so far is `texts` and"
+    " what `output.item` told is `items` (or the whole result is `output`), and exactly one"
+    " terminal `job.<status>` with output, usage and error. A comment"
     ' every 15 seconds keeps the connection alive. Any job can be streamed; a job submitted with `"stream": true`'
     " streams from its first token."
 )

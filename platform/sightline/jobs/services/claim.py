@@ -13,13 +13,17 @@ from sightline.database import statements
 from sightline.fleet.models import Intake
 from sightline.jobs.claims import Claim, Claimant
 from sightline.jobs.models import Attempt
+from sightline.jobs.services import followers
 from sightline.jobs.services.events import record
 from sightline.telemetry import lifecycle
 
 _COLUMNS = (
     "id, tenant_id, kind, model, queue, input, params, run, tries, crashes, solo_kills, max_attempts, suspect,"
-    " fence, created_at, claimed_at, deadline_at, announced, webhook_url"
+    " fence, created_at, claimed_at, deadline_at, announced, webhook_url, followed"
 )
+
+_FOLLOWED = -1
+"""Where `followed` stands in them."""
 
 # The one definition of *claimable*; the sweeper counts with the same text. It takes the queue's name twice: asked
 # of the outer row, the pause would be looked up per row and could cost the plan its index order.
@@ -63,6 +67,8 @@ def claim(*, queue: str, claimant: Claimant, celery_task_id: str = "") -> Claim 
             )
         )
         record(job_id=taken.job_id, type="job.started", run=taken.run, actor=claimant.worker)
+        if row[_FOLLOWED]:
+            followers.hear_claimed(leader=taken.job_id, fence=taken.fence)
     lifecycle.started(taken, worker=claimant.worker)
     return taken
 

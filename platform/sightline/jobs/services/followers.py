@@ -10,6 +10,7 @@ follower, or the follower sees the end. Locks are always taken leader first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,8 @@ from sightline.tenants.models import Tenant
 
 FOLLOWING = datetime(9000, 1, 1, tzinfo=UTC)
 """`parked_until` of a follower: no backoff ends then."""
+FOLLOWING_EVENT = "job.following"
+"""Names in its data whose attempt a follower hears from there on: `leader`, and its `fence` once one runs."""
 NO_USAGE = {"input_tokens": 0, "image_tokens": 0, "output_tokens": 0}
 """What a job used that no engine worked for."""
 LEFT = ("id", "tenant_id", "queue", "turn", "suspect", "cache_key", "followed")
@@ -54,6 +57,7 @@ class Leader:
     queue: str
     turn: int
     followed: bool
+    fence: int
 
 
 def outranks(queue: str, other: str) -> bool:
@@ -69,7 +73,7 @@ def lock(there: InFlight, *, key: str, exclusive: bool) -> Leader | None:
     must not become the other: two that wait for each other would be a deadlock.
     """
     postgres = connection.vendor == "postgresql"
-    columns = "tenant_id, status, queue, turn, followed"
+    columns = "tenant_id, status, queue, turn, followed, fence"
     how = ("FOR UPDATE" if exclusive else "FOR SHARE") if postgres else ""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -79,7 +83,7 @@ def lock(there: InFlight, *, key: str, exclusive: bool) -> Leader | None:
         row = cursor.fetchone()
     if row is None or row[1] not in ACTIVE or (row[4], exclusive) == (False, False):
         return None
-    tenant_id, status, queue, turn, followed = row
+    tenant_id, status, queue, turn, followed, fence = row
     return Leader(
         id=there.leader,
         tenant_id=tenant_id if isinstance(tenant_id, UUID) else UUID(tenant_id),
@@ -87,6 +91,7 @@ def lock(there: InFlight, *, key: str, exclusive: bool) -> Leader | None:
         queue=queue,
         turn=turn,
         followed=bool(followed),
+        fence=int(fence),
     )
 
 
@@ -104,6 +109,29 @@ def join(leader: Leader, job: Job, *, cost: int, weight: int) -> None:
             changes["turn"] = place.turn
     if changes:
         statements.update(Job, where={"id": leader.id}, **changes)
+    record(
+        job_id=job.pk,
+        type=FOLLOWING_EVENT,
+        leader=leader.id.hex,
+        fence=None if leader.queued else leader.fence,
+    )
+
+
+def hear(followers: Sequence[UUID], *, leader: UUID, fence: int | None) -> None:
+    """From now on these are told what the leader's attempt says (`api.native.history`); None: none runs yet."""
+    if not followers:
+        return
+    data = {"leader": leader.hex, "fence": fence}
+    now = clock.now()
+    statements.insert_many(
+        [JobEvent(job_id=pk, type=FOLLOWING_EVENT, run=0, at=now, data=data) for pk in followers]
+    )
+
+
+def hear_claimed(*, leader: UUID, fence: int) -> None:
+    """An attempt of a leader begins: whoever follows it hears that one. Call it in the claim's transaction."""
+    waiting = Job.objects.filter(source=leader, status=Status.QUEUED)
+    hear(list(waiting.values_list("pk", flat=True)), leader=leader, fence=fence)
 
 
 def answer(*, leader: UUID, status: Status, result: Result) -> None:
@@ -171,7 +199,18 @@ def hand_over(*, left: Job) -> Job | None:
             started_at=After(),
         )
     )
-    record(job_id=heir.pk, type="job.started", run=run, actor=left.worker, inherited=True)
+    held = left.source or left.pk
+    spoken = Attempt.objects.filter(job_id=held).order_by("-run").values_list("fence", flat=True)[0]
+    # The worker goes on under the claim that it holds, and so does the text.
+    record(
+        job_id=heir.pk,
+        type="job.started",
+        run=run,
+        actor=left.worker,
+        inherited=True,
+        leader=held.hex,
+        fence=spoken,
+    )
     lifecycle.promoted(heir, left=left)
     return heir
 
@@ -210,6 +249,9 @@ def _promote(left: Job) -> None:
         suspect=left.suspect,
     )
     record(job_id=heir.pk, type="job.promoted")
+    if others:
+        following = Job.objects.filter(source=heir.pk, status=Status.QUEUED)
+        hear(list(following.values_list("pk", flat=True)), leader=heir.pk, fence=None)
     lifecycle.promoted(heir, left=left)
     transaction.on_commit(lambda: wakeups.publish(queue=queue))
 

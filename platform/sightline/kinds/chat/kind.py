@@ -12,7 +12,7 @@ from sightline.kinds.chat import prompt
 from sightline.kinds.chat.completion import completion
 from sightline.kinds.chat.messages import ImagePart, LongText, Message, UserMessage
 from sightline.kinds.chat.params import ChatParams
-from sightline.kinds.contract import Call, Image, Json, Outcome, Reply, StoredImage
+from sightline.kinds.contract import Call, Image, Item, Json, Outcome, Reply, StoredImage
 from sightline.kinds.images import ImageRef, check_count, media
 from sightline.kinds.repetition import settled_finish
 from sightline.kinds.sampling import sampling
@@ -132,10 +132,13 @@ class Chat:
             label="answer",
         )
         finish = settled_finish(reply.text, reply.finish)
+        output = completion(reply, finish=finish)
+        calls = output["choices"][0]["message"].get("tool_calls") or ()
         return Outcome(
-            output=completion(reply, finish=finish),
+            output=output,
             complete=finish in ("stop", "tool_calls"),
             finish_reason=finish,
+            items=tuple(Item(type="tool_call", index=n, data=call) for n, call in enumerate(calls)),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from sightline.kinds.contract import Call, Image, Json, Outcome, Reply, StoredImage, UnusableOutput
+from sightline.kinds.contract import Call, Image, Item, Json, Outcome, Reply, StoredImage, UnusableOutput
 from sightline.kinds.coordinates import GRID, MOBILE_GRID, place
 from sightline.kinds.gui import prompt
 from sightline.kinds.gui.actions import POINTS, call_schema
@@ -150,10 +150,12 @@ def _outcome(
         "warnings": list(answer.warnings) if answer else ["the answer holds no whole tool call"],
         "raw": reply.text,
     }
+    output = storable(output)
     return Outcome(
-        output=storable(output),
+        output=output,
         complete=finish in ("stop", "tool_calls"),
         finish_reason="stop" if finish == "tool_calls" else finish,
+        items=(Item(type="action", index=0, data=output),) if answer else (),
     )
 
 

@@ -8,7 +8,17 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from sightline.kinds.contract import Call, Image, Json, Outcome, Reply, StoredImage, UnusableOutput
+from sightline.kinds.contract import (
+    Call,
+    Image,
+    Item,
+    Json,
+    Outcome,
+    Progress,
+    Reply,
+    StoredImage,
+    UnusableOutput,
+)
 from sightline.kinds.images import ImageRef, check_count, media
 from sightline.kinds.ocr import boxes, html, kie, markdown, prompt
 from sightline.kinds.ocr.page import Reading
@@ -105,20 +115,36 @@ class Ocr:
         pages: list[Json] = []
         finishes: list[str] = []
         unusable: list[str] = []
+        told: _Told = ((), None)
         for number, image in enumerate(images, start=1):
             label = f"page {number} of {len(images)}"
-            page = yield from _page(input, fields, image=image, number=number, label=label)
+            page = yield from _page(input, fields, image=image, number=number, label=label, told=told)
             finishes.append(page["finish"])
             if not page.pop("usable"):
                 unusable.append(page["warnings"][-1])
             pages.append(page)
+            told = _told(page, of=len(images))
         finish = _worst(finishes)
         if unusable and len(unusable) == len(pages) and finish == "stop":
             raise UnusableOutput(unusable[0])
         output = {"schema": "ocr/1", "mode": input["mode"], "pages": pages}
         return Outcome(
-            output=storable(output), complete=finish == "stop" and not unusable, finish_reason=finish
+            output=storable(output),
+            complete=finish == "stop" and not unusable,
+            finish_reason=finish,
+            items=told[0],
+            progress=told[1],
         )
+
+
+_Told = tuple[tuple[Item, ...], Progress | None]
+
+
+def _told(page: Json, *, of: int) -> _Told:
+    """What readers learn of a page that is done; a single page is no progress."""
+    number = page["page"]
+    item = Item(type="page", index=number - 1, data=storable(page))
+    return (item,), Progress(done=number, total=of, unit="page") if of > 1 else None
 
 
 def _worst(finishes: list[str]) -> str:
@@ -126,11 +152,12 @@ def _worst(finishes: list[str]) -> str:
 
 
 def _page(
-    input: Json, fields: Json, *, image: Image, number: int, label: str
+    input: Json, fields: Json, *, image: Image, number: int, label: str, told: _Told
 ) -> Generator[Call, Reply, Json]:
     mode, wanted = input["mode"], input.get("fields")
     messages = prompt.messages(image=image.index, mode=mode, fields=wanted)
-    reply = yield Call(messages=messages, sampling=fields, label=label)
+    items, progress = told
+    reply = yield Call(messages=messages, sampling=fields, label=label, items=items, progress=progress)
     attempts = 1
     reading, problem = _read(mode, reply.text, wanted)
     if reading is None and settled_finish(reply.text, reply.finish) == "stop":
