@@ -19,6 +19,27 @@ def _list(title: str, icon: str, model: str) -> dict[str, Any]:
     }
 
 
+def _on_jobs(request: HttpRequest) -> bool:
+    """Is this the list or a job's page? Other pages that stand below it have entries of their own."""
+    others = (reverse("admin:jobs_job_stuck"), reverse("admin:jobs_job_playground"))
+    below: bool = request.path.startswith(reverse("admin:jobs_job_changelist"))
+    return below and not request.path.startswith(others)
+
+
+def playground() -> list[dict[str, Any]]:
+    """Where there is one."""
+    if not settings.PLAYGROUND:
+        return []
+    return [
+        {
+            "title": "Playground",
+            "icon": "experiment",
+            "link": reverse("admin:jobs_job_playground"),
+            "permission": lambda request: request.user.has_perm("jobs.change_job"),
+        }
+    ]
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {
@@ -32,7 +53,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "link": reverse("admin:jobs_job_stuck"),
                     "permission": lambda request: request.user.has_perm("jobs.view_job"),
                 },
-                _list("Jobs", "work_history", "jobs.job"),
+                _list("Jobs", "work_history", "jobs.job") | {"active": _on_jobs},
+                *playground(),
                 _list("Bulk acts", "checklist", "triage.bulk"),
                 _list("Attempts", "replay", "jobs.attempt"),
                 _list("Events", "timeline", "jobs.jobevent"),

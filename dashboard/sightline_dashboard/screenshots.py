@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, sync_playwright
 
 from sightline import embedded_redis
 from sightline_dashboard.seeding import pictures
@@ -136,6 +136,7 @@ def main() -> int:
             with invented() as site:
                 _tell(photograph_admin(browser, site, options.into))
             with working() as site:
+                _tell(photograph_playground(browser, site, options.into))
                 _tell(photograph_flower(browser, site, options.into))
         browser.close()
     return 0
@@ -166,6 +167,38 @@ def photograph_admin(browser: Browser, site: Site, into: Path) -> Iterator[Path]
         page.close()
 
 
+def photograph_playground(browser: Browser, site: Site, into: Path) -> Iterator[Path]:
+    """The playground empty, after a refusal, with a drawn click and with drawn lines. Yields the files."""
+    window, invoice = pictures.window(), pictures.invoice()
+    for scheme in SCHEMES:
+        page = browser.new_page(viewport=SIZE, color_scheme=scheme, reduced_motion="reduce")
+        sign_in(page, site)
+        page.goto(f"{site.url}/admin/jobs/job/playground/")
+        yield _save(page, into / f"playground-empty-{scheme}.png", full_page=False)
+        page.get_by_label("What is to be done").fill("Save the file")
+        page.keyboard.press("Control+Enter")
+        page.locator("[data-error=image]").wait_for()
+        yield _save(page, into / f"playground-refused-{scheme}.png", full_page=False)
+        _give(page, window)
+        page.keyboard.press("Control+Enter")
+        page.locator("#gui-marker").wait_for()
+        yield _save(page, into / f"playground-gui-{scheme}.png", full_page=True)
+        page.get_by_text("Read a page").click()
+        page.get_by_role("button", name="Clear").click()
+        page.get_by_text("Read a page").click()
+        page.get_by_label("Read as").select_option("boxes")
+        _give(page, invoice)
+        page.keyboard.press("Control+Enter")
+        page.locator(".sl-lines a").first.wait_for()
+        yield _save(page, into / f"playground-ocr-{scheme}.png", full_page=True)
+        page.close()
+
+
+def _give(page: Page, picture: pictures.Picture) -> None:
+    file: FilePayload = {"name": picture.name, "mimeType": "image/png", "buffer": picture.png}
+    page.locator("#pg-file").set_input_files([file])
+
+
 def photograph_flower(browser: Browser, site: Site, into: Path) -> Iterator[Path]:
     """Flower's workers and tasks, light and dark. Yields the files."""
     for scheme in SCHEMES:
@@ -192,6 +225,7 @@ def sign_in(page: Page, site: Site) -> None:
 
 def _save(page: Page, file: Path, *, full_page: bool) -> Path:
     page.evaluate("document.fonts.ready")
+    page.wait_for_function("[...document.images].every(image => image.loading === 'lazy' || image.complete)")
     if full_page:  # a taller window rather than a long picture: the side bar then reaches the bottom
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": SIZE["width"], "height": height})

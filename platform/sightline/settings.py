@@ -309,6 +309,17 @@ for _kind, _target in SLO.items():
             'Use {"gui": {"share": 0.95, "start_within_s": 1}, …}.',
         )
 
+# --- playground -------------------------------------------------------------------------------------------------
+# Operators try models out in the admin; those jobs belong to a tenant of its own, with quotas of its own.
+PLAYGROUND = env.boolean("SIGHTLINE_PLAYGROUND", True)
+PLAYGROUND_TENANT = env.text("SIGHTLINE_PLAYGROUND_TENANT", "playground")
+if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", PLAYGROUND_TENANT):
+    env._refuse(
+        "SIGHTLINE_PLAYGROUND_TENANT",
+        f"{PLAYGROUND_TENANT!r} is no name of a tenant.",
+        "Use letters, digits, _ and -.",
+    )
+
 # --- operations -------------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.secret("SIGHTLINE_METRICS_TOKEN")
 LOG_LEVEL = env.choice("SIGHTLINE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))

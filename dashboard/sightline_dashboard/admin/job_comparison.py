@@ -57,7 +57,6 @@ class ComparisonPages(_Base):
         context = {
             **self.admin_site.each_context(request),
             "title": f"Replay {job.public_id}",
-            "opts": self.opts,
             "job": job,
             "form": form,
         }
@@ -75,7 +74,6 @@ class ComparisonPages(_Base):
         context = {
             **self.admin_site.each_context(request),
             "title": "Side by side",
-            "opts": self.opts,
             "page": build(first, second),
             "may_operate": self.has_operate_permission(request),
         }

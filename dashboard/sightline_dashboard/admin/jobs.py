@@ -24,6 +24,7 @@ from sightline_dashboard.admin import job_actions
 from sightline_dashboard.admin.job_comparison import ComparisonPages
 from sightline_dashboard.admin.job_filters import KindFilter, ModelFilter
 from sightline_dashboard.admin.job_stream import JobStream
+from sightline_dashboard.admin.playground import PlaygroundPages
 from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post
 from sightline_dashboard.durations import duration
 from sightline_dashboard.jobpage import page
@@ -47,7 +48,7 @@ class JobChangeList(KeysetChangeList):
 
 
 @admin.register(Job)
-class JobAdmin(ComparisonPages, JobStream, HistoryAdmin):
+class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, HistoryAdmin):
     list_display = (
         "state",
         "name",
@@ -132,6 +133,7 @@ class JobAdmin(ComparisonPages, JobStream, HistoryAdmin):
             path("<str:object_id>/html/<int:number>/", view(self.html_view), name="jobs_job_html"),
             *self.comparison_urls(),
             *self.stream_urls(),
+            *self.playground_urls(),
             *super().get_urls(),
         ]
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from django import template
 
+from sightline.jobs.models import Job
 from sightline_dashboard import badges, durations
 from sightline_dashboard.jobpage import phases
+from sightline_dashboard.playground import run as runs
 
 register = template.Library()
 register.simple_tag(badges.badge, name="badge")
@@ -70,3 +72,17 @@ def phase(name: str) -> str:
 def tokens(name: str) -> str:
     """A key of a job's usage in words."""
     return _TOKENS.get(name, name)
+
+
+@register.filter
+def item(values: dict[str, Any], name: str) -> Any:
+    """A value by a name that is a variable; empty for none."""
+    return values.get(name, "")
+
+
+@register.filter
+def asked(job: Job) -> str:
+    """What a job was asked, in a few words."""
+    said = runs.filled(job)
+    words = str(said.get("instruction") or said.get("prompt") or said.get("mode") or job.kind).strip()
+    return words if len(words) <= 60 else f"{words[:59]}…"

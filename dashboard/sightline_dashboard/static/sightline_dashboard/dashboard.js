@@ -6,11 +6,24 @@ htmx.config.includeIndicatorStyles = false;
 htmx.config.allowEval = false;
 
 (() => {
+  // Browsers have a clipboard for scripts on https and on this machine alone; elsewhere the old way is left.
+  const take = async (text) => {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    if (!done) throw new Error("nothing was copied");
+  };
+
   document.addEventListener("click", (event) => {
     const copy = event.target.closest("[data-copy]");
     if (!copy) return;
-    navigator.clipboard.writeText(document.getElementById(copy.dataset.copy).textContent.trim());
-    copy.textContent = "Copied";
+    take(document.getElementById(copy.dataset.copy).textContent.trim())
+      .then(() => { copy.textContent = "Copied"; })
+      .catch(() => { copy.textContent = "The browser forbids copying"; });
   });
 
   // Django's two-column choosers explain themselves by a label on a bare span, which no screen reader may read.

@@ -7,7 +7,18 @@
     "expired", "quarantined"];
   const open = new Map();
 
-  const refresh = () => htmx.ajax("GET", window.location.href, { target: "#live", select: "#live", swap: "outerHTML" });
+  // As live.js does: not while somebody paused the page, reads in what they opened, or has selected a text.
+  const refresh = async () => {
+    const live = document.getElementById("live");
+    const reads = live?.querySelector("details[open]") || !window.getSelection().isCollapsed;
+    if (!live || reads || localStorage.getItem("sightline-live") === "off") return;
+    const focused = live.contains(document.activeElement) ? document.activeElement : null;
+    const href = focused?.getAttribute("href");
+    await htmx.ajax("GET", window.location.href, { target: "#live", select: "#live", swap: "outerHTML" });
+    const again =
+      (focused?.id && document.getElementById(focused.id)) || (href && document.querySelector(`#live a[href="${CSS.escape(href)}"]`));
+    if (again) again.focus({ preventScroll: true });
+  };
 
   const follow = () => {
     const wanted = new Set([...document.querySelectorAll("[data-follow]")].map((part) => part.dataset.follow).filter(Boolean));
