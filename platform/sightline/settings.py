@@ -178,8 +178,10 @@ else:
                 # The lease outlives the longest wait, so a patient worker cannot be fenced off by waiting.
                 "timeout": 15 if _PATIENT else 2,
                 # FULL: accepted means kept, through a power cut too.
+                # Each thread has a connection, and a worker has a hundred threads: theirs keep 2 MB of pages, SQLite's
+                # own default.
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-                " PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536;",
+                f" PRAGMA temp_store=MEMORY; PRAGMA cache_size={-2000 if ROLE == 'worker' else -65536};",
             },
         }
     }

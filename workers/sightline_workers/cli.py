@@ -74,7 +74,6 @@ def cpu() -> None:
     """Fetch images by URL, deliver webhooks, make jobs of batches: the work that needs no GPU. Any number may run."""
     from sightline.celery import BATCH, DELIVER, PREPARE
 
-    os.environ["CELERY_SKIP_CHECKS"] = "true"
     # In this process's place: signals reach Celery itself.
     os.execv(  # noqa: S606
         sys.executable,
