@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from django.db import connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
 from sightline import clock
 
@@ -37,9 +37,7 @@ def insert(
     False when it was not inserted: the condition `only_if` (SQL and its parameters) does not hold, or the value of
     the column `unless_taken`, unique where it is not null, is taken. `moments` are time columns to be read back.
     """
-    fields = [field for field in row._meta.concrete_fields if not isinstance(field, models.AutoField)]
-    values = [field.pre_save(row, True) for field in fields]
-    texts, params = _bound(list(zip(fields, values, strict=True)))
+    texts, params = _bound([(field, field.pre_save(row, True)) for field in _inserted(row._meta.model)])
     condition, more = only_if or ("", ())
     with connection.cursor() as cursor:
         text = _insert(row._meta.model, tuple(texts), condition, unless_taken, moments)
@@ -63,15 +61,17 @@ def insert_many(rows: Sequence[models.Model]) -> None:
     """
     if not rows:
         return
-    model = rows[0]._meta.model
-    database = connections[connection.alias]  # the object itself: its proxy costs more than the work
+    model, database = rows[0]._meta.model, _database()
     columns = [
-        _prepared(field, [field.pre_save(row, True) for row in rows], database)
-        for field in model._meta.concrete_fields
-        if not isinstance(field, models.AutoField)
+        _prepared(field, [field.pre_save(row, True) for row in rows], database) for field in _inserted(model)
     ]
     with connection.cursor() as cursor:
         cursor.executemany(_insert(model, ("%s",) * len(columns)), list(zip(*columns, strict=True)))
+
+
+def _database() -> Any:
+    """This thread's connection itself: through Django's proxy, each use by a field costs more than what it does."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 def _prepared(field: Any, values: list[Any], database: Any) -> list[Any]:
@@ -148,19 +148,24 @@ def rows(model: type[M], *, order: str, unset: tuple[str, ...] = (), **where: An
 
 
 def _instance(model: type[M], row: Any) -> M:
-    values = list(row[: len(_names(model))])
-    for position, converters, column in _converters(model, connection.vendor):
+    names, database = _names(model), _database()
+    values = list(row[: len(names)])
+    for position, converters, column in _converters(model, database.vendor):
         for convert in converters:
-            values[position] = convert(values[position], column, connection)
-    return model.from_db(connection.alias, _names(model), values)
+            values[position] = convert(values[position], column, database)
+    return model.from_db(database.alias, names, values)
 
 
 def _bound(values: list[tuple[Any, Any]]) -> tuple[list[str], list[Any]]:
     """A placeholder and a parameter for each value; the database's clock has an expression of its own."""
     texts: list[str] = []
     params: list[Any] = []
+    database = _database()
     for field, value in values:
-        if isinstance(value, Sql):
+        if value is None:
+            texts.append("%s")
+            params.append(None)
+        elif isinstance(value, Sql):
             texts.append(value.text)
             params.extend(value.params)
         elif isinstance(value, clock.After):
@@ -168,8 +173,14 @@ def _bound(values: list[tuple[Any, Any]]) -> tuple[list[str], list[Any]]:
             params.append(clock.after_param(value.seconds))
         else:
             texts.append("%s")
-            params.append(field.get_db_prep_save(value, connection))
+            params.append(field.get_db_prep_save(value, database))
     return texts, params
+
+
+@cache
+def _inserted(model: type[models.Model]) -> list[Any]:
+    """The fields that an insertion gives values for."""
+    return [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
 
 
 @cache
@@ -180,8 +191,7 @@ def _insert(
     unless_taken: str = "",
     returning: tuple[str, ...] = (),
 ) -> str:
-    fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
+    columns = ", ".join(f'"{field.column}"' for field in _inserted(model))
     values = ", ".join(texts)
     values = f"SELECT {values} WHERE {only_if}" if only_if else f"VALUES ({values})"
     if unless_taken:
