@@ -35,11 +35,12 @@ from sightline.jobs.services.retry import retry
 from sightline.jobs.services.submit import Idempotency, submit
 from sightline.jobs.status import ACTIVE, TERMINAL, AttemptOutcome, Status
 from sightline_workers.attempt import Runner
-from sightline_workers.budget import Budget, Ledger
+from sightline_workers.budget import Budget
 from sightline_workers.engines.openai_http import OpenAIEngine
 from sightline_workers.engines.twin.options import TwinOptions
 from sightline_workers.engines.twin.process import TwinProcess
 from sightline_workers.leases import Leases
+from sightline_workers.ledger import Ledger
 from sightline_workers.membership import Membership
 
 pytestmark = pytest.mark.row(1)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sightline.kinds.contract import Call, Image
-from sightline_workers.budget import Budget, Ledger, estimate
+from sightline_workers.budget import Budget, estimate
 from sightline_workers.engines.contract import Abort, Aborted
+from sightline_workers.ledger import Ledger
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ from sightline.fleet import groups
 from sightline.fleet.models import EngineState
 from sightline.processes.child import Child
 from sightline_workers import readings
-from sightline_workers.budget import Ledger
 from sightline_workers.engine_process import EngineProcess, Launch
 from sightline_workers.engines import revision
 from sightline_workers.engines.contract import EngineError
 from sightline_workers.engines.openai_http import OpenAIEngine
+from sightline_workers.ledger import Ledger
 from sightline_workers.membership import Membership
 
 log = logging.getLogger(__name__)
@@ -305,13 +305,7 @@ class GroupSupervisor:
             *("--concurrency", str(member.most_seats), "--task-events"),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
         ]
-        env = {
-            **os.environ,
-            **member.environment(),
-            "SIGHTLINE_ROLE": "worker",
-            # The group checked the settings when it started; again would load the whole web side in each worker.
-            "CELERY_SKIP_CHECKS": "true",
-        }
+        env = {**os.environ, **member.environment(), "SIGHTLINE_ROLE": "worker"}
         return Child(
             name=kind,
             argv=argv,
