@@ -31,7 +31,9 @@ _PING_S = 5.0
 _RECONNECT_S = 0.5
 _HOME = "sightline:waiters"
 """Subscribed always, so that the connection lives without a waiter."""
-_FAILURES = (redis.RedisError, OSError, TimeoutError)
+_FAILURES = (redis.RedisError, OSError, TimeoutError, AttributeError)
+"""AttributeError: a connection that is lost has no writer any more, and redis-py does not look before it uses it for a
+command that another task began."""
 
 Look = Callable[[Collection[UUID]], Awaitable[set[UUID]]]
 """Which of these jobs have ended, or are no more; asks the database."""
@@ -177,11 +179,13 @@ class Waiters:
             log.warning("event=subscription_unconfirmed")  # the looks at the database go on
 
     async def _send(self, command: str, job_id: UUID) -> None:
-        if self._pubsub is None:
-            return  # `_listen` subscribes to everything when it is connected again
+        pubsub = self._pubsub
+        if pubsub is None or pubsub.connection is None or not pubsub.connection.is_connected:
+            # `_listen` subscribes to everything when it is connected again; here, each command would connect by itself.
+            return
         try:
             async with asyncio.timeout(_CONFIRM_S):
-                await getattr(self._pubsub, command)(ended_channel(job_id))
+                await getattr(pubsub, command)(ended_channel(job_id))
         except _FAILURES as error:
             log.warning("event=waiting_%s_failed reason=%r", command, str(error))
 

@@ -1,0 +1,52 @@
+"""Waiting for jobs while the connection to Redis comes and goes."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+import pytest
+import redis
+from support.redis_server import RedisServer
+
+from sightline import ids
+from sightline.events.notify import ended_channel
+from sightline.events.waiting import Waiters
+
+CROWD, ROUNDS, LOSSES = 60, 30, 40
+
+
+async def _nothing(asked: Collection[UUID] | Mapping[UUID, int]) -> set[UUID]:
+    return set()
+
+
+# redis-py leaves the writer of a connection that was lost to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_a_connection_that_is_lost_again_and_again_fails_nobody_who_waits(own_redis: RedisServer) -> None:
+    """Each loss strikes commands of other tasks that are under way: seen as a 500 to who had a job accepted."""
+
+    async def scenario() -> bool:
+        waiters = Waiters(url=own_redis.url, look=_nothing, moved=_nothing)
+
+        async def come_and_go() -> None:
+            for _ in range(ROUNDS):
+                async with waiters.on(ids.new_id()) as waiter:
+                    await waiter.woken(within_s=0.001)
+
+        async def lose() -> None:
+            for _ in range(LOSSES):
+                await asyncio.to_thread(client.execute_command, "CLIENT", "KILL", "TYPE", "pubsub")
+                await asyncio.sleep(0.01)
+
+        with redis.Redis.from_url(own_redis.url) as client:
+            await asyncio.gather(lose(), *(come_and_go() for _ in range(CROWD)))
+            job_id = ids.new_id()
+            async with waiters.on(job_id) as waiter:
+                while not waiters.connected:
+                    await asyncio.sleep(0.01)
+                while not client.publish(ended_channel(job_id), '{"status":"succeeded"}'):
+                    await asyncio.sleep(0.01)
+                woken = await waiter.woken(within_s=30)
+        await waiters.close()
+        return woken
+
+    assert asyncio.run(scenario())
