@@ -18,12 +18,13 @@ def media_storage() -> Storage:
 
 
 def name_for(*, tenant_id: uuid.UUID, media_id: uuid.UUID, sha256: str, mime: Format) -> str:
-    """`<tenant>/ab/cd/<sha256>-<media id>.<ext>`.
+    """`<tenant>/ab/<sha256>-<media id>.<ext>`.
 
-    The digest makes the file checkable and spreads the folders. The id gives each row a file of its own: were
+    The digest makes the file checkable and spreads the files over 256 folders: each folder that is new costs an upload
+    a fsync more, and with a second level nearly every one would be. The id gives each row a file of its own: were
     it shared by all rows that a digest ever had, erasing one could delete what a new upload just relied on.
     """
-    return f"{tenant_id.hex}/{sha256[:2]}/{sha256[2:4]}/{sha256}-{media_id.hex}.{mime.extension}"
+    return f"{tenant_id.hex}/{sha256[:2]}/{sha256}-{media_id.hex}.{mime.extension}"
 
 
 def write(name: str, data: bytes) -> None:
