@@ -35,7 +35,7 @@ def ingest(*, tenant: Tenant, data: bytes, filename: str | None = None) -> Media
     """
     bounds = limits.from_settings()
     facts = guard.inspect(data, bounds)
-    known = Media.objects.filter(tenant=tenant, sha256=facts.sha256).first()
+    known = statements.first(Media, tenant_id=tenant.pk, sha256=facts.sha256)
     if known is not None:
         return _use_again(known, data, facts, bounds)
     picture = normalise(data, facts, bounds)
