@@ -6,6 +6,7 @@ from templates; text of models and users only ever arrives escaped.
 """
 
 from collections.abc import Callable
+from functools import cache, partial
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -44,9 +45,11 @@ def content_security_policy(
 ) -> Callable[[HttpRequest], HttpResponse]:
     """Middleware: the admin's pages get the policy unless a view has set a stricter one."""
 
+    admin = cache(partial(reverse, "admin:index"))  # the addresses are not known yet
+
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        if request.path_info.startswith(reverse("admin:index")):
+        if request.path_info.startswith(admin()):
             response.headers.setdefault("Content-Security-Policy", PAGES)
             response.headers.setdefault("Referrer-Policy", "same-origin")
         return response
