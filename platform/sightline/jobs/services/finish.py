@@ -70,6 +70,6 @@ def finish(*, claim: Claim, result: Result) -> bool:
             usage.add(claim=claim, tokens=result.usage)
         if followed:
             followers.answer(leader=claim.job_id, status=status, result=result)
+    notify.ended(job_id=claim.job_id, status=status)  # first: somebody waits
     lifecycle.ended(claim, status=status, timings=timings, usage=result.usage)
-    notify.ended(job_id=claim.job_id, status=status)
     return True
