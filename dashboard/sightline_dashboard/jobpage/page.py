@@ -117,6 +117,7 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
         ("Served from", job.served_from),
         ("Suspect", "reruns alone: it was aboard an engine that died" if job.suspect else ""),
         ("Answer of", ids.encode(ids.JOB, job.source) if job.source else ""),
+        ("Session", ids.encode(ids.SESSION, job.session) if job.session else ""),
         ("Parked until", job.parked_until if job.source is None else None),
         ("Deadline", job.deadline_at),
         ("Tags", ", ".join(str(tag) for tag in job.tags)),

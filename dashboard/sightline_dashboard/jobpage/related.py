@@ -69,12 +69,15 @@ def _replays(job: Job) -> list[UUID]:
 
 
 def _session(job: Job) -> list[UUID]:
-    """The response that it follows, and those that follow it."""
+    """The jobs that go on from the same session; of a response the one that it follows and those that follow it."""
+    if job.session is not None:
+        others = Job.objects.filter(session=job.session, shadow=False).exclude(pk=job.pk).order_by("-id")
+        return list(others.values_list("pk", flat=True)[:SHOWN])
     if job.kind != "chat":
         return []
     rows = Response.objects.filter(Q(pk=job.pk) | Q(previous=job.pk)).values_list("job_id", "previous")
-    others = (previous if own == job.pk else own for own, previous in rows[: SHOWN + 1])
-    return sorted({other for other in others if other is not None}, reverse=True)
+    pairs = (previous if own == job.pk else own for own, previous in rows[: SHOWN + 1])
+    return sorted({other for other in pairs if other is not None}, reverse=True)
 
 
 def _failed_alike(job: Job, causes: list[str]) -> list[UUID]:

@@ -1,6 +1,7 @@
 """Replaying a job in the admin, and two jobs side by side."""
 
 import re
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +14,10 @@ from sightline.events.stream import SPAN
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
 from sightline.media.models import Media
+from sightline.responses.models import Response
 from sightline.tenants.models import Tenant
 from sightline_dashboard.seeding import stories
+from sightline_dashboard.seeding.seed import UNPARSEABLE
 from sightline_dashboard.seeding.writing import Fate
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_url")]
@@ -231,3 +234,41 @@ def test_the_page_of_a_job_names_its_replays_and_a_replay_its_original(stage: An
     assert "Replay of" in shown
     assert "Compare with its original" in shown
     assert "With the same image" in shown
+
+
+def test_the_page_of_a_job_names_the_others_of_its_session(stage: Any, operator: Client) -> None:
+    session = uuid.uuid4()
+    first, second, other = (stage.job(stories.chat(), dice=dice) for dice in (1, 2, 3))
+    Job.objects.filter(pk__in=[first.pk, second.pk]).update(session=session, session_version=1)
+    Media.objects.all().delete()  # an image in common is another reason to be named
+    shown = text(operator.get(address("change", first)))
+    assert "Of the same session" in shown
+    assert second.public_id in shown
+    assert other.public_id not in shown
+
+
+def test_the_page_of_a_response_names_the_one_before_and_the_one_after(stage: Any, operator: Client) -> None:
+    jobs = [stage.job(stories.chat(), dice=dice) for dice in (1, 2, 3)]
+    for job, previous in zip(jobs, [None, *jobs], strict=False):
+        Response.objects.create(job=job, previous=previous.pk if previous else None)
+    Media.objects.all().delete()
+    shown = text(operator.get(address("change", jobs[1])))
+    assert "Of the same session" in shown
+    assert jobs[0].public_id in shown
+    assert jobs[2].public_id in shown
+
+
+def test_the_page_of_a_failed_job_names_those_that_failed_alike(
+    stage: Any, operator: Client, django_assert_max_num_queries: Any
+) -> None:
+    fate = Fate(status=Status.FAILED, troubles=(UNPARSEABLE,))
+    first, second = stage.job(stories.click(), fate), stage.job(stories.click(), fate, dice=2)
+    fine = stage.job(stories.chat(), dice=3)
+    with django_assert_max_num_queries(MOST_QUERIES):
+        shown = text(operator.get(address("change", first)))
+    assert "Failed alike" in shown
+    assert second.public_id in shown
+    assert fine.public_id not in shown
+    worker = stage.browser_of("worker", "view_job", "change_job")
+    with django_assert_max_num_queries(MOST_QUERIES):
+        worker.get(address("change", first))

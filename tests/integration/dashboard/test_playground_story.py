@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from support.accessibility import findings
 from support.platform import Platform
 from support.waiting import until
 
@@ -101,6 +102,8 @@ def test_a_screenshot_is_run_by_keyboard_and_its_click_is_drawn(platform: Platfo
     assert json.loads(row["metadata"]) == {"operator": "operator"}
     assert row["api_key_id"] is None
     assert (row["status"], row["kind"], row["cache_mode"]) == ("succeeded", "gui", "")
+
+    assert findings(page) == []
 
     # Copied, it works for whoever has a key: nothing of this session is in it.
     page.get_by_role("button", name="Copy as curl").click()
