@@ -398,3 +398,20 @@ def test_tail_tells_how_far_a_job_of_many_pages_is(shell: Shell, pictures: Path)
     screenshot = shell.run("submit", "gui", pages[0], "Save", "--no-wait").strip()
     _, err = shell.start("tail", screenshot).communicate(timeout=120)
     assert "succeeded" in err
+
+
+def test_an_operator_moves_expires_and_asks_anew_on_the_command_line(
+    platform: Platform, shell: Shell
+) -> None:
+    platform.pause("ocr")
+    image = shell.folder / "a.png"
+    image.write_bytes(picture(900))
+    job = shell.run("submit", "ocr", str(image), "--no-wait").strip()
+    assert "queued" in shell.run("move", job, "--seats", "ocr", "--reason", "nothing to do")
+    assert "expired" in shell.run("expire", job, "--reason", "too late")
+    shell.run("retry", job, "--input", '{"mode": "markdown"}', "--param", "max_tokens=64")
+    shown = json.loads(shell.run("jobs", "show", job, "--json"))
+    assert (shown["input"]["mode"], shown["params"]) == ("markdown", {"max_tokens": 64})
+    shell.run("move", job, "--seats", "chat")
+    assert json.loads(shell.run("wait", job, "--json"))["status"] in ("succeeded", "incomplete")
+    assert shell.start("quarantine", job).wait(timeout=60) != 0, "the key has no scope for it"

@@ -1,8 +1,8 @@
-"""`sightline cancel`, `retry`, `replay` and `explain`."""
+"""`sightline cancel`, `expire`, `retry`, `replay`, `move`, `quarantine`, `release` and `explain`."""
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from sightline.cli.params import json_option, param_option, parameters
 
 if TYPE_CHECKING:
     from sightline.client import Client, Job
+
+
+reason_option = click.option("--reason", help="For the audit's record.")
 
 
 @click.command()
@@ -23,10 +26,69 @@ def cancel(job_ids: tuple[str, ...], as_json: bool) -> None:
 
 @click.command()
 @job_argument(several=True)
+@reason_option
 @json_option
-def retry(job_ids: tuple[str, ...], as_json: bool) -> None:
-    """Run ended jobs once more."""
-    _each(job_ids, lambda client, job_id: client.retry(job_id), as_json=as_json)
+def expire(job_ids: tuple[str, ...], reason: str | None, as_json: bool) -> None:
+    """End jobs as expired: their answers would come too late."""
+    _each(job_ids, lambda client, job_id: client.expire(job_id, reason=reason), as_json=as_json)
+
+
+@click.command()
+@job_argument(several=True)
+@param_option
+@click.option("--input", "fields", help="Fields of the input to ask otherwise, a JSON object.")
+@reason_option
+@json_option
+def retry(
+    job_ids: tuple[str, ...], params: tuple[str, ...], fields: str | None, reason: str | None, as_json: bool
+) -> None:
+    """Run ended jobs once more, perhaps with another input or other parameters."""
+    wanted, given = parameters(params), _object(fields) if fields else None
+    _each(
+        job_ids,
+        lambda client, job_id: client.retry(job_id, input=given, params=wanted or None, reason=reason),
+        as_json=as_json,
+    )
+
+
+@click.command()
+@job_argument(several=True)
+@click.option(
+    "--seats", type=click.Choice(["gui", "chat", "ocr"]), required=True, help="Whose seats they take."
+)
+@reason_option
+@json_option
+def move(job_ids: tuple[str, ...], seats: str, reason: str | None, as_json: bool) -> None:
+    """Change whose seats waiting jobs take, and so which queue they wait in."""
+    _each(job_ids, lambda client, job_id: client.move(job_id, seats, reason=reason), as_json=as_json)
+
+
+@click.command()
+@job_argument(several=True)
+@reason_option
+@json_option
+def quarantine(job_ids: tuple[str, ...], reason: str | None, as_json: bool) -> None:
+    """End jobs and refuse their images from now on. The key needs the scope admin."""
+    _each(job_ids, lambda client, job_id: client.quarantine(job_id, reason=reason), as_json=as_json)
+
+
+@click.command()
+@job_argument(several=True)
+@reason_option
+@json_option
+def release(job_ids: tuple[str, ...], reason: str | None, as_json: bool) -> None:
+    """Accept the images of quarantined jobs again and run them once more, alone. Scope admin."""
+    _each(job_ids, lambda client, job_id: client.release(job_id, reason=reason), as_json=as_json)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"no JSON: {error}", param_hint="--input") from error
+    if not isinstance(found, dict):
+        raise click.BadParameter("give a JSON object.", param_hint="--input")
+    return found
 
 
 @click.command()

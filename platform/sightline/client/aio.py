@@ -141,9 +141,36 @@ class AsyncClient:
         """End a job that waits or runs."""
         return await self._run(self._do.cancel(job_id))
 
-    async def retry(self, job_id: str) -> Job:
-        """Run an ended job once more; one that is queued or runs already is left as it is."""
-        return await self._run(self._do.retry(job_id))
+    async def retry(
+        self,
+        job_id: str,
+        *,
+        input: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> Job:
+        """Run an ended job once more; one that is queued or runs already is left as it is.
+
+        `input` and `params` replace single fields of what it was asked.
+        """
+        body = {"input": input, "params": params, "reason": reason}
+        return await self._run(self._do.retry(job_id, body=body))
+
+    async def expire(self, job_id: str, *, reason: str | None = None) -> Job:
+        """End a job that waits or runs as expired."""
+        return await self._run(self._do.act(job_id, "expire", {"reason": reason}))
+
+    async def move(self, job_id: str, seats: str, *, reason: str | None = None) -> Job:
+        """Let a job that waits take the seats of this kind."""
+        return await self._run(self._do.act(job_id, "move", {"seats": seats, "reason": reason}))
+
+    async def quarantine(self, job_id: str, *, reason: str | None = None) -> Job:
+        """End a job and refuse its images from now on (scope admin)."""
+        return await self._run(self._do.act(job_id, "quarantine", {"reason": reason}))
+
+    async def release(self, job_id: str, *, reason: str | None = None) -> Job:
+        """Accept the images of a quarantined job again and run it once more, alone (scope admin)."""
+        return await self._run(self._do.act(job_id, "release", {"reason": reason}))
 
     async def replay(
         self,

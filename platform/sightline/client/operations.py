@@ -134,12 +134,12 @@ class Operations:
 
     def cancel(self, job_id: str) -> Flow[Job]:
         """The job, ended or about to."""
-        return (yield from self._act(job_id, "cancel"))
+        return (yield from self.act(job_id, "cancel"))
 
-    def retry(self, job_id: str) -> Flow[Job]:
+    def retry(self, job_id: str, *, body: Json | None = None) -> Flow[Job]:
         """The job, queued once more; one that is queued or runs already is left as it is."""
         try:
-            return (yield from self._act(job_id, "retry"))
+            return (yield from self.act(job_id, "retry", body))
         except Conflict:
             # Perhaps of our own doing: the answer to a first try was lost.
             job = yield from self.job(job_id)
@@ -164,8 +164,10 @@ class Operations:
         request = Request(method="POST", path=path, json=body, headers=headers)
         return Job.read((yield from self._patience.send(request)).json())
 
-    def _act(self, job_id: str, verb: str) -> Flow[Job]:
-        request = Request(method="POST", path=f"/api/v1/jobs/{job_id}/{verb}")
+    def act(self, job_id: str, verb: str, body: Json | None = None) -> Flow[Job]:
+        """The job after something was done to it; of `body` only what is not None is sent."""
+        sent = {name: value for name, value in (body or {}).items() if value is not None}
+        request = Request(method="POST", path=f"/api/v1/jobs/{job_id}/{verb}", json=sent or None)
         return Job.read((yield from self._patience.send(request)).json())
 
     def erase(self, job_id: str) -> Flow[None]:

@@ -139,9 +139,36 @@ class Client:
         """End a job that waits or runs."""
         return self._run(self._do.cancel(job_id))
 
-    def retry(self, job_id: str) -> Job:
-        """Run an ended job once more; one that is queued or runs already is left as it is."""
-        return self._run(self._do.retry(job_id))
+    def retry(
+        self,
+        job_id: str,
+        *,
+        input: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> Job:
+        """Run an ended job once more; one that is queued or runs already is left as it is.
+
+        `input` and `params` replace single fields of what it was asked.
+        """
+        body = {"input": input, "params": params, "reason": reason}
+        return self._run(self._do.retry(job_id, body=body))
+
+    def expire(self, job_id: str, *, reason: str | None = None) -> Job:
+        """End a job that waits or runs as expired."""
+        return self._run(self._do.act(job_id, "expire", {"reason": reason}))
+
+    def move(self, job_id: str, seats: str, *, reason: str | None = None) -> Job:
+        """Let a job that waits take the seats of this kind."""
+        return self._run(self._do.act(job_id, "move", {"seats": seats, "reason": reason}))
+
+    def quarantine(self, job_id: str, *, reason: str | None = None) -> Job:
+        """End a job and refuse its images from now on (scope admin)."""
+        return self._run(self._do.act(job_id, "quarantine", {"reason": reason}))
+
+    def release(self, job_id: str, *, reason: str | None = None) -> Job:
+        """Accept the images of a quarantined job again and run it once more, alone (scope admin)."""
+        return self._run(self._do.act(job_id, "release", {"reason": reason}))
 
     def replay(
         self,

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from sightline.jobs.models import Job
 from sightline.jobs.services.cancel import cancel
 from sightline.jobs.services.erase import erase
+from sightline.jobs.services.expire import expire
 from sightline.jobs.services.retry import RETRYABLE, retry
-from sightline.jobs.status import ACTIVE, TERMINAL
+from sightline.jobs.services.set_aside import QUARANTINABLE, quarantine, release
+from sightline.jobs.status import ACTIVE, TERMINAL, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,27 @@ VERBS: dict[str, Verb] = {
             applies_to=frozenset(ACTIVE),
             act=lambda job, actor: cancel(job=job, actor=actor),
             dangerous=True,
+        ),
+        Verb(
+            name="expire",
+            done="expired",
+            applies_to=frozenset(ACTIVE),
+            act=lambda job, actor: expire(job=job, actor=actor),
+            dangerous=True,
+        ),
+        Verb(
+            name="quarantine",
+            done="quarantined",
+            applies_to=QUARANTINABLE,
+            act=lambda job, actor: quarantine(job=job, actor=actor),
+            dangerous=True,
+        ),
+        Verb(
+            name="release",
+            done="released",
+            applies_to=frozenset({Status.QUARANTINED}),
+            act=lambda job, actor: release(job=job, actor=actor),
+            runs=True,
         ),
         Verb(
             name="erase",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from support.api import JOBS, Api, claimed, data_uri, file, finished, fits, png, problem
 
+from sightline.audit.models import Entry
 from sightline.jobs.models import Job, JobMedia
 from sightline.media.models import Media
 
@@ -102,9 +103,32 @@ def test_an_erased_job_and_another_tenants_are_not_replayed(api: Api) -> None:
     problem(api.post(f"{JOBS}/{old}/replay", {}), 410, "output_expired")
 
 
-def test_a_retry_takes_no_changes(api: Api) -> None:
-    old = api.submit()["id"]
+def test_a_retry_may_ask_something_else(api: Api) -> None:
+    body = {"kind": "gui", "input": {"instruction": "Save", "images": [{"data": data_uri(png())}]}}
+    old = api.post(JOBS, body).json()["id"]
+    path = f"{JOBS}/{old}/retry"
+    problem(api.post(path, {"input": {"instruction": "Close"}}), 409, "conflict")
     api.post(f"{JOBS}/{old}/cancel")
-    refused = problem(api.post(f"{JOBS}/{old}/retry", {"input": {"prompt": "x"}}), 422, "unknown_field")
-    assert "replay" in refused["detail"]
-    assert api.post(f"{JOBS}/{old}/retry", {}).status_code == 202
+    problem(api.post(path, {"input": {"nonsense": 1}}), 422, "unknown_field")
+    problem(api.post(path, {"model": "other"}), 422, "unknown_field")
+    edited = {"input": {"instruction": "Close"}, "params": {"max_tokens": 9}, "reason": "a typing error"}
+    answer = api.post(path, edited)
+    assert (answer.status_code, answer.json()["id"]) == (202, old)
+    job = Job.objects.get()
+    assert (job.input["instruction"], job.params) == ("Close", {"max_tokens": 9})
+    assert JobMedia.objects.count() == 1, "its screenshot stays"
+    entry = Entry.objects.get(action="job.retry_edited")
+    assert (entry.subject, entry.reason) == (old, "a typing error")
+    assert (entry.before["input"]["instruction"], entry.after["input"]["instruction"]) == ("Save", "Close")
+    taken = claimed("gui.default")
+    assert taken.input["instruction"] == "Close"
+
+
+def test_a_retry_with_another_screenshot_lets_the_old_one_go(api: Api) -> None:
+    body = {"kind": "gui", "input": {"instruction": "Save", "images": [{"data": data_uri(png())}]}}
+    old = api.post(JOBS, body).json()["id"]
+    api.post(f"{JOBS}/{old}/cancel")
+    images = [{"data": data_uri(png("red"))}]
+    assert api.post(f"{JOBS}/{old}/retry", {"input": {"images": images}}).status_code == 202
+    (link,) = JobMedia.objects.select_related("media")
+    assert Job.objects.get().input["images"][0]["media"]["sha256"] == link.media.sha256

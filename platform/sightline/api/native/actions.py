@@ -5,13 +5,21 @@ from rest_framework.request import Request
 
 from sightline.api.native import documents
 from sightline.api.native.explanation import explain
+from sightline.api.native.intake import refuse_forbidden
 from sightline.api.native.jobs import refuse_erased
 from sightline.api.native.representation import accepted, full, path
+from sightline.api.native.request import Model, validate
+from sightline.api.native.retrying import edit
+from sightline.api.native.schemas import Move, Reason, Retry
 from sightline.api.native.view import NativeView, answer
 from sightline.api.parsers import json_body
-from sightline.errors import InvalidInput, NotFound
+from sightline.errors import Conflict, NotFound
+from sightline.jobs.models import Job
 from sightline.jobs.services.cancel import cancel
-from sightline.jobs.services.retry import retry
+from sightline.jobs.services.expire import expire
+from sightline.jobs.services.move import move
+from sightline.jobs.services.retry import RETRYABLE, retry
+from sightline.jobs.services.set_aside import quarantine, release
 from sightline.kinds.images import bound_media
 from sightline.media import services as media
 
@@ -30,7 +38,7 @@ class CancelView(NativeView):
 
 
 class RetryView(NativeView):
-    """Running once more."""
+    """Running once more, perhaps with another input."""
 
     scopes = {"POST": "submit"}
 
@@ -38,20 +46,78 @@ class RetryView(NativeView):
     def post(self, request: Request, public_id: str) -> HttpResponse:
         job = self.job(public_id)
         refuse_erased(job)
-        _refuse_changes(request)
-        job = retry(job=job, actor=self.principal.actor)
-        return answer(accepted(job), status=202, headers={"Location": path(job), "Retry-After": "1"})
+        changes = _asked(Retry, request)
+        edited = None
+        if changes.input or changes.params:
+            if job.status not in RETRYABLE:
+                raise Conflict(f"A job that is {job.status} cannot be retried.")
+            edited = edit(sender=self.principal, job=job, input=changes.input, params=changes.params)
+        job = retry(job=job, actor=self.principal.actor, edited=edited, reason=changes.reason)
+        return queued_again(job)
 
 
-def _refuse_changes(request: Request) -> None:
-    """A retry runs the job as it is. Dropped silently, a change would look as if it had been made."""
-    if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
-        return
-    changes = json_body(request)
-    if changes not in ({}, None):
-        raise InvalidInput(
-            "A retry takes no changes; POST …/replay makes a new job with them.", code="unknown_field"
-        )
+class ExpireView(NativeView):
+    """Ending what would come too late."""
+
+    scopes = {"POST": "submit"}
+
+    @documents.expire
+    def post(self, request: Request, public_id: str) -> HttpResponse:
+        job = self.job(public_id)
+        aborting = expire(job=job, actor=self.principal.actor, reason=_asked(Reason, request).reason)
+        job.refresh_from_db()
+        return answer(full(job, attempts=job.attempts.all()), status=202 if aborting else 200)
+
+
+class MoveView(NativeView):
+    """Changing whose seats a job takes."""
+
+    scopes = {"POST": "submit"}
+
+    @documents.move
+    def post(self, request: Request, public_id: str) -> HttpResponse:
+        asked = validate(Move, json_body(request))
+        job = self.job(public_id)
+        refuse_forbidden(self.principal.key, {asked.seats}, job.model)
+        job = move(job=job, seats=asked.seats, actor=self.principal.actor, reason=asked.reason)
+        return answer(full(job, attempts=job.attempts.all()))
+
+
+class QuarantineView(NativeView):
+    """Setting a job aside."""
+
+    scopes = {"POST": "admin"}
+
+    @documents.quarantine
+    def post(self, request: Request, public_id: str) -> HttpResponse:
+        reason = _asked(Reason, request).reason
+        job = quarantine(job=self.job(public_id), actor=self.principal.actor, reason=reason)
+        return answer(full(job, attempts=job.attempts.all()))
+
+
+class ReleaseView(NativeView):
+    """Taking it back in."""
+
+    scopes = {"POST": "admin"}
+
+    @documents.release
+    def post(self, request: Request, public_id: str) -> HttpResponse:
+        job = self.job(public_id)
+        refuse_erased(job)
+        reason = _asked(Reason, request).reason
+        return queued_again(release(job=job, actor=self.principal.actor, reason=reason))
+
+
+def queued_again(job: Job) -> HttpResponse:
+    """The answer of what makes a job run once more."""
+    return answer(accepted(job), status=202, headers={"Location": path(job), "Retry-After": "1"})
+
+
+def _asked(model: type[Model], request: Request) -> Model:
+    """The body as a model; without one, the model without anything."""
+    empty = request.META.get("CONTENT_LENGTH") in (None, "", "0")
+    body = None if empty else json_body(request)
+    return model() if body is None else validate(model, body)
 
 
 class ExplainView(NativeView):

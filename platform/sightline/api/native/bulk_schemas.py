@@ -9,7 +9,7 @@ from sightline.api.native.schemas import Shown
 from sightline.kinds.text import STORABLE
 from sightline.triage.search import LONGEST
 
-Action = Literal["retry", "cancel", "erase"]
+Action = Literal["retry", "cancel", "expire", "erase"]
 State = Literal["frozen", "canary", "halted", "running", "done", "stopped"]
 Search = Annotated[
     str,

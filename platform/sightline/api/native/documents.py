@@ -227,12 +227,60 @@ cancel = operation(
 )
 retry = operation(
     operation_id="retryJob",
-    summary="Run an ended job once more",
-    description="As it is, with fresh tries. A replay takes changes.",
+    summary="Run an ended job once more, perhaps with another input",
+    description="With fresh tries. What the body says replaces what it was asked; a replay makes a new job instead.",
     tags=["jobs"],
     parameters=[_ID],
-    request=None,
-    responses={(202, JSON): schemas.JobAccepted, **problems(400, 404, 409, 410, 415, 422)},
+    request={JSON: schemas.Retry},
+    examples=[
+        OpenApiExample(
+            "another instruction", {"input": {"instruction": "Close the window"}}, request_only=True
+        )
+    ],
+    responses={(202, JSON): schemas.JobAccepted, **problems(400, 404, 408, 409, 410, 413, 415, 422)},
+)
+_BECAUSE = [OpenApiExample("why", {"reason": "The customer has left"}, request_only=True)]
+_ACT = (400, 404, 408, 413, 415, 422)
+expire = operation(
+    operation_id="expireJob",
+    summary="End a job as expired, before its deadline",
+    description="Harmless when it has ended already.",
+    tags=["jobs"],
+    parameters=[_ID],
+    request={JSON: schemas.Reason},
+    examples=_BECAUSE,
+    responses={
+        (200, JSON): OpenApiResponse(schemas.JobView, description="It has ended."),
+        (202, JSON): OpenApiResponse(schemas.JobView, description="It ran; the engine is told to stop."),
+        **problems(*_ACT),
+    },
+)
+move = operation(
+    operation_id="moveJob",
+    summary="Change whose seats a waiting job takes",
+    tags=["jobs"],
+    parameters=[_ID],
+    request={JSON: schemas.Move},
+    examples=[OpenApiExample("in front", {"seats": "gui"}, request_only=True)],
+    responses={(200, JSON): schemas.JobView, **problems(*_ACT, 409)},
+)
+quarantine = operation(
+    operation_id="quarantineJob",
+    summary="End a job and refuse its images from now on (scope admin)",
+    tags=["jobs"],
+    parameters=[_ID],
+    request={JSON: schemas.Reason},
+    examples=_BECAUSE,
+    responses={(200, JSON): schemas.JobView, **problems(*_ACT, 409)},
+)
+release = operation(
+    operation_id="releaseJob",
+    summary="Accept the images of a quarantined job again and run it once more, alone (scope admin)",
+    tags=["jobs"],
+    parameters=[_ID],
+    request={JSON: schemas.Reason},
+    examples=_BECAUSE,
+    responses={(202, JSON): schemas.JobAccepted, **problems(*_ACT, 409, 410)},
 )
 replay = operation(
     operation_id="replayJob",

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
 from sightline.api.native.request import JobRequest
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.kinds.registry import KINDS
+from sightline.kinds.text import STORABLE
 
 _REQUESTS = tuple(
     create_model(
@@ -50,6 +51,34 @@ class Replay(BaseModel):
     webhook: Any = Field(default=None, description="The old one's is not taken over.")
     tags: Any = None
     metadata: Any = None
+
+
+_REASON = Field(default="", max_length=500, description="For the audit's record.")
+
+
+class Reason(BaseModel):
+    """Why something is done to a job."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: Annotated[str, STORABLE] = _REASON
+
+
+class Retry(Reason):
+    """What the job is asked instead; left out, the same again."""
+
+    input: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of the input that replace the old ones."
+    )
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="Parameters that replace the old ones; null removes one."
+    )
+
+
+class Move(Reason):
+    """Another class."""
+
+    seats: Literal[tuple(KINDS)] = Field(description="The kind whose seats it takes from now on.")  # type: ignore[valid-type]
 
 
 class Shown(BaseModel):

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from sightline.api.native.actions import CancelView, ExplainView, JobMediaView, RetryView
+from sightline.api.native.actions import (
+    CancelView,
+    ExpireView,
+    ExplainView,
+    JobMediaView,
+    MoveView,
+    QuarantineView,
+    ReleaseView,
+    RetryView,
+)
 from sightline.api.native.bulk import BulkItemsView, BulkRunView, BulkStopView, BulksView, BulkView
 from sightline.api.native.comparison import CompareView
 from sightline.api.native.events import EventsView
@@ -28,6 +37,10 @@ urlpatterns = [
     path("jobs", JobsView.as_view(), name="jobs"),
     path("jobs/<str:public_id>", JobView.as_view(), name="job"),
     path("jobs/<str:public_id>/cancel", CancelView.as_view(), name="job-cancel"),
+    path("jobs/<str:public_id>/expire", ExpireView.as_view(), name="job-expire"),
+    path("jobs/<str:public_id>/move", MoveView.as_view(), name="job-move"),
+    path("jobs/<str:public_id>/quarantine", QuarantineView.as_view(), name="job-quarantine"),
+    path("jobs/<str:public_id>/release", ReleaseView.as_view(), name="job-release"),
     path("jobs/<str:public_id>/retry", RetryView.as_view(), name="job-retry"),
     path("jobs/<str:public_id>/replay", ReplayView.as_view(), name="job-replay"),
     path("jobs/<str:public_id>/compare", CompareView.as_view(), name="job-compare"),

@@ -1,4 +1,4 @@
-"""Media that killed engines are refused at the door until an operator releases them."""
+"""Media that killed engines, or that an operator distrusts, are refused at the door until somebody releases them."""
 
 from uuid import UUID
 

@@ -1,11 +1,18 @@
 """Run an ended job once more, because an operator or its owner asked for it."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
 from django.db import transaction
 
+from sightline.audit import services as audit
 from sightline.celery import PREPARE, queue_name
 from sightline.errors import Conflict
 from sightline.jobs import turns, wakeups
-from sightline.jobs.models import Job
+from sightline.jobs.models import Job, JobMedia
+from sightline.jobs.services import links
 from sightline.jobs.services.events import record
 from sightline.jobs.status import Status
 from sightline.sessions.services import appending as sessions
@@ -14,42 +21,89 @@ from sightline.telemetry import lifecycle
 RETRYABLE = frozenset({Status.FAILED, Status.INCOMPLETE, Status.CANCELLED, Status.EXPIRED})
 
 
-def retry(*, job: Job, actor: str) -> Job:
-    """A new run of the same job with fresh tries, at the end of its tenant's queue; `Conflict` when it cannot."""
-    queue = queue_name(job.seats or job.kind, job.model) if job.prepared else PREPARE
+@dataclass(frozen=True, kw_only=True)
+class Edited:
+    """What a job is asked instead, validated and with its media stored."""
+
+    input: dict[str, Any]
+    params: dict[str, Any]
+    images: list[str]
+    """Pixel digests in prompt order."""
+    media: tuple[UUID, ...]
+    prepared: bool
+    """False: there are images to fetch first."""
+
+
+def retry(*, job: Job, actor: str, edited: Edited | None = None, reason: str = "") -> Job:
+    """A new run of the same job with fresh tries, at the end of its tenant's queue; `Conflict` when it cannot.
+
+    With `edited` it is asked something else from now on; what it was asked before is in the audit's record.
+    """
     with transaction.atomic():
-        place = turns.take(tenant_id=job.tenant_id, queue=queue, cost=1, weight=job.tenant.weight)
-        written = Job.objects.filter(pk=job.pk, status__in=RETRYABLE, erased_at=None).update(
-            status=Status.QUEUED,
-            queue=queue,
-            turn=place.turn,
-            parked_until=None,
-            tries=0,
-            crashes=0,
-            solo_kills=0,
-            suspect=False,
-            deadline_at=None,
-            output=None,
-            error=None,
-            finish_reason="",
-            served_from="",
-            source=None,
-            source_ended_at=None,
-            followed=False,
-            cache_key=None,
-            usage=None,
-            timings=None,
-            ended_at=None,
-        )
-        if not written:
-            raise Conflict(f"A job that is {job.status} cannot be retried.")
-        if job.session is not None:  # it goes on from what it saw, or not at all
-            sessions.occupy(
-                seen=sessions.seen(job.session, job.session_version or 0, job.session_inherited or 0),
-                job_id=job.pk,
+        if edited is None:
+            requeue(job=job, actor=actor, statuses=RETRYABLE, verb="retried")
+        else:
+            if job.session is not None:
+                raise Conflict("This job goes on from a session: submit a new one to ask something else.")
+            before = {"input": job.input, "params": job.params}
+            changes: dict[str, Any] = {"input": edited.input, "params": edited.params, "images": edited.images}
+            job.prepared = edited.prepared
+            requeue(
+                job=job, actor=actor, statuses=RETRYABLE, verb="retried", prepared=edited.prepared, **changes
             )
-        record(job_id=job.pk, type="job.queued", run=job.run, actor=actor, retried=True)
-    lifecycle.retried(job, actor=actor)
-    transaction.on_commit(lambda: wakeups.publish(queue=queue))
+            JobMedia.objects.filter(job_id=job.pk).delete()
+            links.keep(job_id=job.pk, media=edited.media)
+            audit.write(
+                actor=actor,
+                action="job.retry_edited",
+                subject=job.public_id,
+                before=before,
+                after={"input": edited.input, "params": edited.params},
+                reason=reason,
+            )
     job.refresh_from_db()
     return job
+
+
+def requeue(
+    *, job: Job, actor: str, statuses: Collection[Status], verb: str, queue: str = "", **changes: Any
+) -> None:
+    """Queue an ended job with fresh counters and without what it brought. Call it inside a transaction.
+
+    `Conflict` when it stands in none of the statuses, or its session has moved on.
+    """
+    queue = queue or (queue_name(job.seats or job.kind, job.model) if job.prepared else PREPARE)
+    place = turns.take(tenant_id=job.tenant_id, queue=queue, cost=1, weight=job.tenant.weight)
+    fresh: dict[str, Any] = {
+        "status": Status.QUEUED,
+        "queue": queue,
+        "turn": place.turn,
+        "parked_until": None,
+        "tries": 0,
+        "crashes": 0,
+        "solo_kills": 0,
+        "suspect": False,
+        "deadline_at": None,
+        "output": None,
+        "error": None,
+        "finish_reason": "",
+        "served_from": "",
+        "source": None,
+        "source_ended_at": None,
+        "followed": False,
+        "cache_key": None,
+        "usage": None,
+        "timings": None,
+        "ended_at": None,
+    }
+    rows = Job.objects.filter(pk=job.pk, status__in=statuses, erased_at=None)
+    if not rows.update(**{**fresh, **changes}):
+        raise Conflict(f"A job that is {job.status} cannot be {verb}.")
+    if job.session is not None:  # it goes on from what it saw, or not at all
+        sessions.occupy(
+            seen=sessions.seen(job.session, job.session_version or 0, job.session_inherited or 0),
+            job_id=job.pk,
+        )
+    record(job_id=job.pk, type="job.queued", run=job.run, actor=actor, retried=True)
+    lifecycle.retried(job, actor=actor)
+    transaction.on_commit(lambda: wakeups.publish(queue=queue))
