@@ -1,4 +1,4 @@
-"""Cancel and retry, for one job or for those that are ticked: the same services as the API."""
+"""Cancel, retry and the rest, for one job or for those that are ticked: the same services as the API."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,10 +6,31 @@ from dataclasses import dataclass
 
 from sightline.errors import Conflict
 from sightline.jobs.models import Job
-from sightline.triage.verbs import Verb
+from sightline.jobs.services.move import move
+from sightline.jobs.status import Status
+from sightline.triage.verbs import VERBS, Verb
 
 LARGEST_SELECTION = 200
 """Jobs that one request acts on: it must end before a proxy loses patience."""
+
+
+RARER = ("expire", "quarantine", "release")
+"""Verbs that one job's page offers besides cancel and retry, where they apply."""
+
+
+def rarer(job: Job) -> list[Verb]:
+    """Those that would do something to this job."""
+    return [VERBS[name] for name in RARER if job.status in VERBS[name].applies_to and job.erased_at is None]
+
+
+def moving(seats: str) -> Verb:
+    """Letting a waiting job take the seats of a kind."""
+    return Verb(
+        name="move",
+        done=f"waits for {seats} seats",
+        applies_to=frozenset({Status.QUEUED}),
+        act=lambda job, actor: move(job=job, seats=seats, actor=actor),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

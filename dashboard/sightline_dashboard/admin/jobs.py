@@ -16,6 +16,7 @@ from sightline import ids
 from sightline.errors import InvalidInput
 from sightline.jobs.models import Job
 from sightline.kinds.images import bound_media
+from sightline.kinds.registry import KINDS
 from sightline.media import services as media_services
 from sightline.triage import search
 from sightline.triage.verbs import VERBS, Verb
@@ -129,6 +130,8 @@ class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, HistoryAdmin):
             path("stuck/", view(self.stuck_view), name="jobs_job_stuck"),
             path("<str:object_id>/cancel/", view(self.cancel_view), name="jobs_job_cancel"),
             path("<str:object_id>/retry/", view(self.retry_view), name="jobs_job_retry"),
+            path("<str:object_id>/act/<slug:verb>/", view(self.act_view), name="jobs_job_act"),
+            path("<str:object_id>/move/", view(self.move_view), name="jobs_job_move"),
             path("<str:object_id>/image/<int:index>/", view(self.image_view), name="jobs_job_image"),
             path("<str:object_id>/html/<int:number>/", view(self.html_view), name="jobs_job_html"),
             *self.comparison_urls(),
@@ -154,6 +157,8 @@ class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, HistoryAdmin):
             "opts": self.opts,
             "page": page.build(job, base_url=request.build_absolute_uri("/").rstrip("/")),
             "may_operate": self.has_operate_permission(request),
+            "rarer": job_actions.rarer(job),
+            "elsewhere": [kind for kind in KINDS if kind != (job.seats or job.kind)],
             **(extra_context or {}),
         }
         return TemplateResponse(request, "sightline_dashboard/job/page.html", context)
@@ -211,6 +216,19 @@ class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, HistoryAdmin):
 
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._operate(request, object_id, VERBS["retry"])
+
+    def act_view(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
+        """Expire, quarantine, release."""
+        if verb not in job_actions.RARER:
+            raise Http404
+        return self._operate(request, object_id, VERBS[verb])
+
+    def move_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Change whose seats a waiting job takes."""
+        seats = request.POST.get("seats", "")
+        if request.method == "POST" and seats not in KINDS:
+            raise Http404
+        return self._operate(request, object_id, job_actions.moving(seats))
 
     def _operate(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponse:
         if refusal := only_post(request):

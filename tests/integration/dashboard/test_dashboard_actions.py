@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from sightline.audit.models import Entry
 from sightline.fleet.models import EngineState, Group, Intake, Queue
 from sightline.jobs.models import Job, JobEvent
 from sightline.jobs.services.quarantine import block_media
@@ -44,6 +45,32 @@ def test_retrying_a_failed_job_queues_it_again(stage: Any, operator: Client) -> 
     operator.post(reverse("admin:jobs_job_retry", args=[job.public_id]))
     again = Job.objects.get(pk=job.pk)
     assert (again.status, again.tries, again.error) == (Status.QUEUED, 0, None)
+
+
+def test_the_rarer_acts_stand_on_the_page_where_they_apply(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.click(), QUEUED)
+
+    def press(name: str, **form: str) -> tuple[str, str]:
+        """Where the job stands once the button that the page offers was pressed."""
+        page = operator.get(reverse("admin:jobs_job_change", args=[job.public_id])).content.decode()
+        assert f'id="{name}"' in page
+        way = (
+            ["admin:jobs_job_move", [job.public_id]]
+            if form
+            else ["admin:jobs_job_act", [job.public_id, name]]
+        )
+        operator.post(reverse(way[0], args=way[1]), form)
+        row = Job.objects.get(pk=job.pk)
+        return row.status, row.queue
+
+    assert press("move-ocr", seats="ocr") == (Status.QUEUED, "ocr.default")
+    assert press("expire")[0] == Status.EXPIRED
+    assert press("quarantine")[0] == Status.QUARANTINED
+    assert press("release") == (Status.QUEUED, "probation.default")
+    assert list(Entry.objects.order_by("id").values_list("action", "actor")) == [
+        (f"job.{act}", "admin:operator") for act in ("move", "expire", "quarantine", "release")
+    ]
+    assert operator.post(f"/admin/jobs/job/{job.public_id}/act/erase/").status_code == 404
 
 
 def test_retrying_a_job_that_succeeded_says_why_not(stage: Any, operator: Client) -> None:

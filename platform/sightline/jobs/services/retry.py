@@ -46,7 +46,11 @@ def retry(*, job: Job, actor: str, edited: Edited | None = None, reason: str = "
             if job.session is not None:
                 raise Conflict("This job goes on from a session: submit a new one to ask something else.")
             before = {"input": job.input, "params": job.params}
-            changes: dict[str, Any] = {"input": edited.input, "params": edited.params, "images": edited.images}
+            changes: dict[str, Any] = {
+                "input": edited.input,
+                "params": edited.params,
+                "images": edited.images,
+            }
             job.prepared = edited.prepared
             requeue(
                 job=job, actor=actor, statuses=RETRYABLE, verb="retried", prepared=edited.prepared, **changes
