@@ -48,6 +48,7 @@ basic_auth = _credentials()
 cookie_secret = _cookie_secret()
 address = settings.HOST
 port = settings.FLOWER_PORT
+url_prefix = "flower"  # as the web shows it, so that its own links are right there
 xheaders = settings.BEHIND_PROXY
 
 # Jobs are cancelled, paused and drained through the platform's services, never behind their back.

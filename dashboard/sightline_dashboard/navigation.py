@@ -88,7 +88,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Elsewhere",
             "items": [
-                {"title": "Flower", "icon": "local_florist", "link": settings.FLOWER_URL},
+                {
+                    "title": "Flower",
+                    "icon": "local_florist",
+                    "link": settings.FLOWER_URL,
+                    "permission": lambda request: request.user.has_perm("fleet.view_group"),
+                },
                 {"title": "API reference", "icon": "api", "link": "/api/v1/docs"},
             ],
         },

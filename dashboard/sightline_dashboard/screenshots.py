@@ -1,8 +1,8 @@
 """`python -m sightline_dashboard.screenshots`: pictures of the pages, light and dark, for the README and for eyes.
 
 Without options it fills a throw-away data folder with invented jobs and photographs the admin over it; then it runs
-a few jobs on a second throw-away platform, with the simulated engine, and photographs its Flower. With `--url` (and
-`--flower`) it photographs a platform that runs.
+a few jobs on a second throw-away platform, with the simulated engine, and photographs its Flower. With `--url` it
+photographs a platform that runs.
 """
 
 import argparse
@@ -47,9 +47,8 @@ class Site:
     url: str
     user: str
     password: str
-    flower: str = ""
-    """Flower's address; empty: not photographed."""
-    flower_password: str = ""
+    flower: bool = False
+    """Does its Flower run, so that it can be photographed?"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +111,9 @@ SHOTS = (
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="", help="a platform that runs, as http://127.0.0.1:8000")
-    parser.add_argument("--flower", default="", help="its Flower, as http://127.0.0.1:5555")
-    parser.add_argument("--user", default="operator", help="of the admin and of Flower")
+    parser.add_argument("--flower", action="store_true", help="its Flower too")
+    parser.add_argument("--user", default="operator")
     parser.add_argument("--password", default=os.environ.get("SIGHTLINE_OPERATOR_PASSWORD", ""))
-    parser.add_argument("--flower-password", default=os.environ.get("SIGHTLINE_FLOWER_PASSWORD", ""))
     parser.add_argument("--into", type=Path, default=FOLDER)
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
@@ -127,7 +125,6 @@ def main() -> int:
                 user=options.user,
                 password=options.password,
                 flower=options.flower,
-                flower_password=options.flower_password,
             )
             _tell(photograph_admin(browser, site, options.into))
             if site.flower:
@@ -200,16 +197,14 @@ def _give(page: Page, picture: pictures.Picture) -> None:
 
 
 def photograph_flower(browser: Browser, site: Site, into: Path) -> Iterator[Path]:
-    """Flower's workers and tasks, light and dark. Yields the files."""
+    """Flower's workers and tasks, behind the admin's sign-in, light and dark. Yields the files."""
     for scheme in SCHEMES:
         page = browser.new_page(
-            viewport=SIZE,
-            color_scheme=scheme,
-            reduced_motion="reduce",
-            http_credentials={"origin": site.flower, "username": site.user, "password": site.flower_password},
+            viewport=SIZE, color_scheme=scheme, reduced_motion="reduce", base_url=site.url
         )
+        sign_in(page, site)
         for name in ("workers", "tasks"):
-            page.goto(f"{site.flower}/{name}")
+            page.goto(f"/flower/{name}")
             page.locator("tbody tr").first.wait_for()
             yield _save(page, into / f"flower-{name}-{scheme}.png", full_page=False)
         page.close()
@@ -295,8 +290,7 @@ def working() -> Iterator[Site]:
             url=f"http://127.0.0.1:{port}",
             user="operator",
             password=(home / "operator-password").read_text().strip(),
-            flower=f"http://127.0.0.1:{flower_port}",
-            flower_password=(home / "flower-password").read_text().strip(),
+            flower=True,
         )
 
 

@@ -49,7 +49,14 @@ CSRF_TRUSTED_ORIGINS = list(env.words("SIGHTLINE_CSRF_TRUSTED_ORIGINS"))
 HOST = env.text("SIGHTLINE_HOST", "127.0.0.1")
 PORT = env.integer("SIGHTLINE_PORT", 8000, least=0, most=65535)
 FLOWER_PORT = env.integer("SIGHTLINE_FLOWER_PORT", 5555, least=0, most=65535)
-FLOWER_URL = env.text("SIGHTLINE_FLOWER_URL", f"http://{HOST}:{FLOWER_PORT}")
+# Where links to Flower lead: through the web, which asks for a staff session, unless another address is set.
+FLOWER_URL = env.text("SIGHTLINE_FLOWER_URL", "/flower/")
+# Where the web finds Flower.
+_LOOPBACK = "127.0.0.1" if HOST in ("0.0.0.0", "::") else HOST  # noqa: S104 - compared, not bound
+FLOWER_UPSTREAM = env.text(
+    "SIGHTLINE_FLOWER_UPSTREAM",
+    f"http://[{_LOOPBACK}]:{FLOWER_PORT}" if ":" in _LOOPBACK else f"http://{_LOOPBACK}:{FLOWER_PORT}",
+)
 FLOWER_USER = env.text("SIGHTLINE_FLOWER_USER", "operator")
 FLOWER_PASSWORD = env.secret("SIGHTLINE_FLOWER_PASSWORD")
 WEB_THREADS = env.integer("SIGHTLINE_WEB_THREADS", 8, least=1, most=256)

@@ -15,8 +15,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import sync_playwright
 
+from sightline.client import Client
 from sightline.processes import table
+from sightline_dashboard.screenshots import CHROMIUM, FLAGS, Site, sign_in
 
 READY = "Ctrl-C stops everything."
 
@@ -112,11 +115,12 @@ def test_the_demo_runs_three_jobs_and_leaves_nothing_behind(home: Path, env: dic
 def test_every_address_that_is_shown_answers_and_needs_its_password(home: Path, env: dict[str, str]) -> None:
     terminal = Terminal("up", "--twin", env=env)
     terminal.wait_for(READY)
-    docs, admin, flower = re.findall(
+    docs, admin, shown, flower = re.findall(
         r"(http://127\.0\.0\.1:\d+/\S*)", terminal.text.partition("API docs")[2]
-    )[:3]
+    )[:4]
     assert httpx.get(docs).status_code == 200
     assert httpx.get(admin).is_redirect
+    assert httpx.get(shown).headers["Location"] == "/admin/login/?next=/flower/"
     password = (home / "flower-password").read_text().strip()
     with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as client:
         assert client.get(flower).status_code == 401
@@ -128,6 +132,38 @@ def test_every_address_that_is_shown_answers_and_needs_its_password(home: Path, 
     assert "runs already" in second.text
     assert terminal.end(signal.SIGHUP) == 0, terminal.text
     assert not of_platform(home)
+
+
+@pytest.mark.browser
+def test_flower_shows_workers_and_tasks_behind_the_admins_sign_in(home: Path, env: dict[str, str]) -> None:
+    terminal = Terminal("up", "--twin", env=env)
+    terminal.wait_for(READY)
+    web = terminal.text.partition("API docs   ")[2].partition("/api/")[0]
+    site = Site(url=web, user="operator", password=(home / "operator-password").read_text().strip())
+    with Client(url=web, key=(home / "api-key").read_text().strip()) as client:
+        job = client.submit("chat", {"prompt": "hello"}, wait_s=60).id
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(base_url=web)
+        page.set_default_timeout(60_000)
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        sign_in(page, site)
+        page.goto("/flower/")
+        for kind in ("gui", "chat", "ocr"):
+            page.locator("tbody tr", has_text=f"{kind}-cpu0@").wait_for()
+        page.get_by_role("link", name="Tasks").click()
+        page.get_by_role("link", name=job).click()  # from the task to its job …
+        page.wait_for_url(f"**/admin/jobs/job/{job}/change/")
+        page.locator('a[href^="/flower/task/"]').click()  # … and back
+        page.get_by_text("SUCCESS").first.wait_for()
+        assert page.get_by_role("link", name=job).first.is_visible()
+        page.get_by_role("link", name="Sightline", exact=True).click()
+        page.wait_for_url("**/admin/")
+        browser.close()
+    assert complaints == []
+    assert terminal.end(signal.SIGTERM) == 0, terminal.text
 
 
 def test_after_a_sigkill_nothing_blocks_the_next_start(home: Path, env: dict[str, str]) -> None:
