@@ -10,6 +10,11 @@ from django.db import connection
 from django.db.models import DateTimeField, Func
 
 
+# Six digits, as Django writes times: SQLite compares texts, and ".123000" counts as later than ".123".
+_FORMAT = "%Y-%m-%d %H:%M:%f000"
+_SQLITE = f"strftime('{_FORMAT.replace('%', '%%')}', 'now', %s)"
+
+
 class After(Func):
     """The database's time now plus a number of seconds (negative: before now)."""
 
@@ -21,7 +26,7 @@ class After(Func):
         self.seconds = float(seconds)
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra_context: Any) -> Any:
-        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)", [f"{self.seconds:+.3f} seconds"]
+        return _SQLITE, [f"{self.seconds:+.3f} seconds"]
 
     def as_sql(
         self,
@@ -39,7 +44,7 @@ class After(Func):
 def after_sql() -> str:
     """The same for raw statements; its one parameter comes from `after_param`."""
     if connection.vendor == "sqlite":
-        return "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)"
+        return _SQLITE
     return "(statement_timestamp() + %s * interval '1 second')"
 
 
@@ -50,7 +55,7 @@ def after_param(seconds: float = 0.0) -> str | float:
 def before_sql(seconds: str) -> str:
     """The time so many seconds ago, for raw statements; `seconds` is a column or another expression."""
     if connection.vendor == "sqlite":
-        return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-' || {seconds} || ' seconds')"
+        return f"strftime('{_FORMAT}', 'now', '-' || {seconds} || ' seconds')"
     return f"(statement_timestamp() - {seconds} * interval '1 second')"
 
 

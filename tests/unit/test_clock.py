@@ -1,5 +1,7 @@
 """The database's clock, as the two databases spell it."""
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -24,8 +26,17 @@ def test_an_aware_time_stays_as_it_is() -> None:
 )
 def test_sqlite_gets_a_modifier_with_milliseconds(seconds: float, modifier: str) -> None:
     sql, params = After(seconds).as_sqlite(None, connection)
-    assert sql == "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', %s)"
+    assert sql == "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', %s)"
     assert params == [modifier]
+
+
+def test_sqlite_writes_a_time_with_as_many_digits_as_django() -> None:
+    sql, params = After().as_sqlite(None, connection)
+    with closing(sqlite3.connect(":memory:")) as sqlite:
+        (text,) = sqlite.execute("SELECT " + sql.replace("%%", "%").replace("%s", "?"), params).fetchone()
+    moment = clock.parse(text).replace(tzinfo=None)
+    # What Python wrote is due in the millisecond that it read: the texts are compared, not the times.
+    assert text == moment.isoformat(sep=" ", timespec="microseconds")
 
 
 def test_postgresql_gets_a_stable_clock_that_an_index_can_be_searched_with() -> None:
