@@ -8,6 +8,7 @@ servers and a folder of its own.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell lets what it starts in the background ignore Ctrl-C, and so would the programs that tests interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("database") != DATABASE:
         raise pytest.UsageError("give --database on the command line, it is needed before the configuration")
     if POSTGRES is not None and not POSTGRES.available() and os.environ.get("CI") == "true":

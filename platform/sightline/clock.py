@@ -9,7 +9,6 @@ from typing import Any
 from django.db import connection
 from django.db.models import DateTimeField, Func
 
-
 # Six digits, as Django writes times: SQLite compares texts, and ".123000" counts as later than ".123".
 _FORMAT = "%Y-%m-%d %H:%M:%f000"
 _SQLITE = f"strftime('{_FORMAT.replace('%', '%%')}', 'now', %s)"

@@ -40,6 +40,5 @@ def platform(_shared: Platform, request: pytest.FixtureRequest) -> Iterator[Plat
     _shared.drained()
     yield _shared
     _shared.wait_ready()
-    for name in _shared.group_names:
-        _shared.twin(name).heal()
+    _shared.heal()
     check(_shared, guilty=_shared.guilty)

@@ -20,10 +20,9 @@ def _restarts(platform: Platform) -> int:
 
 
 def _aboard(platform: Platform, count: int) -> dict[str, str]:
-    """So many slow gui jobs, all of them in an engine; the group of each. With 5, each group has 2 at least."""
+    """So many gui jobs, held in an engine; the group of each. With 5, each group has 2 at least."""
     client = platform.client()
-    for name in platform.group_names:
-        platform.twin(name).faults(delay_s=4.0)
+    platform.hold()
     jobs = [client.submit(body("gui", 100 + n)) for n in range(count)]
     until(lambda: platform.running() == count, what="all jobs run")
     until(
@@ -212,5 +211,6 @@ def test_a_waiting_client_that_leaves_changes_nothing(platform: Platform) -> Non
     (job,) = _aboard(platform, 1)
     with pytest.raises(httpx.ReadTimeout):
         client.http.get(f"/api/v1/jobs/{job}", params={"wait": 30}, timeout=0.5)
+    platform.heal()
     assert client.wait(job)["status"] == "succeeded"
     assert [a["outcome"] for a in platform.attempts(job)] == ["succeeded"]

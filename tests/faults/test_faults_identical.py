@@ -11,6 +11,7 @@ from support.invariants import check
 from support.platform import TENANTS, Platform
 from support.postgresql_server import PostgreSQLServer
 from support.site import answer, serving
+from support.twin import HELD_S
 from support.waiting import until
 
 HOOK = "127.7.0.9"
@@ -31,7 +32,7 @@ def _cached(request: pytest.FixtureRequest) -> Iterator[Platform]:
 def platform(_cached: Platform) -> Iterator[Platform]:
     yield _cached
     _cached.wait_ready()
-    _cached.twin("gpu0").heal()
+    _cached.heal()
     check(_cached)
 
 
@@ -42,8 +43,8 @@ def _calls(platform: Platform, jobs: list[str]) -> int:
 
 
 def _aboard(platform: Platform, client: Client, number: int) -> str:
-    """A job that the engine works on for some seconds."""
-    platform.twin("gpu0").faults(delay_s=4.0)
+    """A job that the engine works on until `platform.heal()`."""
+    platform.hold()
     job = client.submit(body("gui", number))
     until(lambda: platform.twin("gpu0").stats()["running"] >= 1, what="the job is aboard the engine")
     return job
@@ -79,6 +80,7 @@ def test_followers_of_a_job_whose_worker_was_killed_get_the_answer_of_its_next_r
     leader = _aboard(platform, client, 710)
     others = [client.submit(body("gui", 710)) for _ in range(5)]
     assert platform.signal("gpu0", "gui", signal.SIGKILL)
+    platform.heal()
     ended = [client.wait(job) for job in (leader, *others)]
     assert {job["status"] for job in ended} == {"succeeded"}
     assert [job["served_from"] for job in ended] == ["engine", *["coalesced"] * 5]
@@ -90,6 +92,7 @@ def test_an_attempt_goes_on_for_those_who_still_want_its_answer(platform: Platfo
     leader = _aboard(platform, client, 720)
     first, second = (client.submit(body("gui", 720)) for _ in range(2))
     assert client.cancel(leader) == 200
+    platform.heal()
     ended = [client.wait(job) for job in (leader, first, second)]
     assert [job["status"] for job in ended] == ["cancelled", "succeeded", "succeeded"]
     assert _calls(platform, [leader, first, second]) == 1
@@ -101,7 +104,7 @@ def test_an_attempt_is_stopped_when_nobody_wants_its_answer_any_more(platform: P
     follower = client.submit(body("gui", 730))
     assert client.cancel(leader) == 200
     assert client.cancel(follower) == 202
-    until(lambda: platform.twin("gpu0").stats()["running"] == 0, what="the engine stops", within_s=3.5)
+    until(lambda: platform.twin("gpu0").stats()["running"] == 0, what="the engine stops", within_s=HELD_S / 2)
     assert [client.wait(job)["status"] for job in (leader, follower)] == ["cancelled", "cancelled"]
 
 

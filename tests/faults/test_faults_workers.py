@@ -19,9 +19,8 @@ time.time_ns = lambda: _time_ns() + 3600 * 10**9
 
 
 def _running(platform: Platform, client: Client, kind: str, number: int) -> tuple[str, tuple[str, str]]:
-    """A job that an engine works on for some seconds, and where."""
-    for name in platform.group_names:
-        platform.twin(name).faults(delay_s=4.0)
+    """A job that an engine works on until `platform.heal()`, and where."""
+    platform.hold()
     job = client.submit(body(kind, number))
     where = until(lambda: platform.worker_of(job), what="the job runs")
     until(lambda: platform.twin(where[0]).stats()["running"] >= 1, what="the job is aboard the engine")
@@ -33,6 +32,7 @@ def test_a_job_whose_worker_was_killed_runs_once_more(platform: Platform) -> Non
     client = platform.client()
     job, (group, kind) = _running(platform, client, "gui", 1)
     assert platform.signal(group, kind, signal.SIGKILL)
+    platform.heal()
     ended = client.wait(job)
     assert ended["status"] == "succeeded"
     assert [a["outcome"] for a in platform.attempts(job)] == ["crash", "succeeded"]
@@ -50,6 +50,7 @@ def test_a_worker_frozen_past_its_lease_is_fenced_off(platform: Platform) -> Non
         until(lambda: platform.job(job)["fence"] > fence, what="somebody else took the job")
     finally:
         platform.signal(group, kind, signal.SIGCONT)
+    platform.heal()
     assert client.wait(job)["status"] == "succeeded"
     assert [a["outcome"] for a in platform.attempts(job)] == ["crash", "succeeded"]
 
@@ -65,6 +66,8 @@ def test_a_thawed_worker_may_claim_its_own_job_again(platform: Platform) -> None
     try:
         until(lambda: platform.job(job)["status"] == "queued", what="the lease lapsed")
         platform.signal(group, kind, signal.SIGCONT)
+        until(lambda: platform.job(job)["run"] == 2, what="it has the job again")
+        platform.twin(group).faults(delay_s=4.0)  # longer than a lease
         assert client.wait(job)["status"] == "succeeded"
     finally:
         platform.signal(other, kind, signal.SIGCONT)
@@ -98,10 +101,11 @@ def test_the_clock_of_a_host_is_an_hour_off(platform: Platform, tmp_path: Path) 
     with platform.only_group("gpu9", env={"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"}):
         jobs = [client.submit(body(kind, 30, deadline_ms=60_000)) for kind in KINDS]
         assert [client.wait(job)["status"] for job in jobs] == ["succeeded"] * 3
-        platform.twin("gpu9").faults(delay_s=4.0)
+        platform.twin("gpu9").hold()
         job = client.submit(body("ocr", 31, deadline_ms=120_000))
         until(lambda: platform.worker_of(job), what="the job runs")
         platform.signal("gpu9", "ocr", signal.SIGKILL)
+        platform.twin("gpu9").heal()
         assert client.wait(job)["status"] == "succeeded"
         assert [a["outcome"] for a in platform.attempts(job)] == ["crash", "succeeded"]
     assert {a["group"].partition("@")[0] for job in jobs for a in platform.attempts(job)} == {"gpu9"}

@@ -305,6 +305,16 @@ class Platform:
     def twin(self, group: str) -> Twin:
         return Twin(self.groups()[group]["engine_url"])
 
+    def hold(self) -> None:
+        """Let jobs stay aboard the usual groups' engines until `heal`."""
+        for name in self.group_names:
+            self.twin(name).hold()
+
+    def heal(self) -> None:
+        """Switch off all faults of the usual groups' engines; what is held there ends at once."""
+        for name in self.group_names:
+            self.twin(name).heal()
+
     @cached_property
     def host(self) -> str:
         return os.uname().nodename

@@ -4,6 +4,9 @@ from typing import Any
 
 import httpx
 
+HELD_S = 20.0
+"""Much longer than a test needs to do what it does meanwhile; the canary still sees tokens."""
+
 
 class Twin:
     """One simulated engine behind its base URL."""
@@ -18,6 +21,10 @@ class Twin:
         except httpx.HTTPError:
             if not switches.get("crash"):
                 raise
+
+    def hold(self) -> None:
+        """Let requests take long, those aboard as well; `heal` ends them at once."""
+        self.faults(delay_s=HELD_S)
 
     def heal(self) -> None:
         """Switch every fault off. An engine that is down has none."""

@@ -129,7 +129,7 @@ def test_responses_and_images_run_in_batches_too(client: openai.OpenAI) -> None:
 
 
 def test_results_are_read_while_the_batch_runs(platform: Platform, client: openai.OpenAI) -> None:
-    platform.twin(GROUP).faults(delay_s=1.0)
+    platform.twin(GROUP).faults(delay_s=3.0)
     lines = [line(f"r-{number}", f"Number {number}") for number in range(24)]
     batch = begun(client, lines)
     until(

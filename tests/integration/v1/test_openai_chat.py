@@ -82,11 +82,12 @@ def test_a_stream_says_what_the_whole_answer_says(client: openai.OpenAI) -> None
 
 
 def test_text_arrives_while_the_engine_still_works(platform: Platform, client: openai.OpenAI) -> None:
-    platform.twin(GROUP).faults(delay_s=1.5)
+    platform.hold()
     with client.chat.completions.create(model="default", messages=HELLO, stream=True) as stream:
         chunks = iter(stream)
         assert next(chunks).choices[0].delta.content
         assert platform.running() == 1
+        platform.twin(GROUP).faults(delay_s=2.0)
         assert sum(1 for _ in chunks) > 2
 
 
@@ -223,7 +224,7 @@ def test_a_client_that_hangs_up_cancels_its_job(
 ) -> None:
     platform.twin(GROUP).faults(hang=True)
     with pytest.raises(openai.APITimeoutError):
-        client.with_options(timeout=1.5).chat.completions.create(
+        client.with_options(timeout=4.0).chat.completions.create(
             model="default", messages=HELLO, stream=stream
         )
     newest = "SELECT status FROM jobs_job ORDER BY id DESC LIMIT 1"
@@ -242,13 +243,15 @@ def test_an_attempt_that_fails_after_text_went_out_goes_on_where_it_stopped(
 
 
 def test_a_web_server_that_stops_says_so_in_the_stream(platform: Platform, client: openai.OpenAI) -> None:
-    platform.twin(GROUP).faults(delay_s=2.0)
-    with client.chat.completions.create(model="default", messages=HELLO, stream=True) as stream:
-        chunks = iter(stream)
-        next(chunks)
-        platform.twin(GROUP).faults(hang=True)
-        platform.children["web"].stop(20.0)
-        with pytest.raises(openai.APIError, match="restarts"):
-            list(chunks)
-    platform.start_web()
-    until(platform.web_answers, what="the web server is back")
+    platform.hold()
+    try:
+        with client.chat.completions.create(model="default", messages=HELLO, stream=True) as stream:
+            chunks = iter(stream)
+            next(chunks)
+            platform.twin(GROUP).faults(hang=True)
+            platform.children["web"].stop(20.0)
+            with pytest.raises(openai.APIError, match="restarts"):
+                list(chunks)
+    finally:
+        platform.start_web()
+        until(platform.web_answers, what="the web server is back")
