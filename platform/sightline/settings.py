@@ -1,5 +1,6 @@
 """Every setting of Sightline, read from `SIGHTLINE_…` variables. Without any, it runs on one machine."""
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -30,14 +31,14 @@ _PATIENT = ROLE != "web"
 def _generated_secret() -> str:
     """A secret made once and kept in the data folder, so that one machine needs no configuration."""
     file = HOME / "secret-key"
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text().strip()
-    with os.fdopen(descriptor, "w") as handle:
-        value = secrets.token_urlsafe(50)
-        handle.write(value)
-    return value
+    if not file.exists():
+        # Whole before it has its name: of processes that start together, none may read half of it.
+        with tempfile.NamedTemporaryFile("w", dir=HOME, prefix="secret-key-") as whole:  # with mode 0600
+            whole.write(secrets.token_urlsafe(50))
+            whole.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(whole.name, file)
+    return file.read_text().strip()
 
 
 SECRET_KEY = env.secret("SIGHTLINE_SECRET_KEY") or _generated_secret()

@@ -19,6 +19,7 @@ import httpx
 from support.client import Client
 from support.history import History
 from support.postgresql_server import PostgreSQLServer
+from support.prepared import OPERATOR, TENANTS, prepared
 from support.redis_server import RedisServer
 from support.twin import Twin
 from support.waiting import until
@@ -27,20 +28,7 @@ from sightline.processes.child import Child
 from sightline_workers.engine_process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-TENANTS = ("amber", "birch", "cedar")
-OPERATOR = "operator"
 SEATS = {"gui": 3, "chat": 4, "ocr": 4}
-
-_PREPARE = """
-import django, json, sys
-django.setup()
-from django.core.management import call_command
-call_command("migrate", interactive=False, verbosity=0)
-from sightline.tenants import keys
-made = {name: keys.create(tenant=name, name="tests")[1] for name in sys.argv[1].split(",")}
-made["operator"] = keys.create(tenant="operator", name="tests", scopes=("submit", "read", "admin"))[1]
-print(json.dumps(made))
-"""
 
 
 class Platform:
@@ -108,12 +96,13 @@ class Platform:
         self.stop()
 
     def start(self, *, within_s: float = 120.0) -> None:
+        found = prepared(self.postgres)
+        found.copy(to=self.home, database=self._database)
+        self.keys = dict(found.keys)
         if self.postgres is not None:
-            self.postgres.execute(f'CREATE DATABASE "{self._database}"')
             self.env["SIGHTLINE_DATABASE_URL"] = self.postgres.url(self._database)
             self.env["SIGHTLINE_DATABASE_POOL"] = "8"
         self.redis.start()
-        self.keys = json.loads(self.python(_PREPARE, ",".join(TENANTS)))
         self.start_web()
         self.start_sweeper()
         for name in self.group_names:
