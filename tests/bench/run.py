@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("path", "intake", "media", "vllm", "baselines", "cache", "near", "priority", "fleet")
+NAMES = ("path", "intake", "media", "vllm", "baselines", "open_loop", "near", "priority", "fleet")
 MORE = ("priority_vllm", "fleet_poison")
 """Only when they are named: they take long, or say what another one says."""
 
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument(
         "--publish",
         action="store_true",
-        help="keep the lines that matter and some plots in tests/bench/report, too",
+        help="keep pages and plots in tests/bench/report, too, and show them in the README",
     )
     options = parser.parse_args()
     if unknown := set(options.names) - {*NAMES, *MORE}:
@@ -44,10 +44,11 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="slbench-"))
     failed = []
     try:
+        from driver.machine import Machine
         from driver.report import Report
         from driver.scale import Scale
 
-        report = Report(options.report)
+        report = Report(options.report, Machine.look(folder))
         for name in options.names or NAMES:
             began = time.monotonic()
             own = folder / name
@@ -62,7 +63,7 @@ def main() -> int:
                 continue
             report.add(finding, seconds=time.monotonic() - began)
         if options.publish:
-            report.publish(Path(__file__).with_name("report"))
+            report.publish(Path(__file__).with_name("report"), ROOT / "README.md")
         print(f"\n=== Summary (tables and plots: {options.report / 'bench.md'})\n{report.summary()}")
     finally:
         if options.keep or failed:

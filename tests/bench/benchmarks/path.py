@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from driver import cpu_time, load, users, workload
-from driver.report import Finding, Plot, Table
+from driver.plots import Bars, Figure, Lines
+from driver.report import Finding, Table
 from driver.scale import Scale
 from driver.stack import Stack
 from driver.twin import Twin
@@ -36,7 +37,9 @@ async def _measure(scale: Scale, twin: Twin, stack: Stack) -> Finding:
     rows, added = [], {}
     for name, (direct_bodies, bodies) in forms.items():
         direct, full = await _in_turn(
-            users.bare_user(twin.url, direct_bodies), users.waiting_user(stack, bodies), scale.count(300)
+            users.bare_user(twin.url, users.in_turn(direct_bodies)),
+            users.waiting_user(stack, users.in_turn(bodies)),
+            scale.count(300),
         )
         added[name] = {
             f"p{q}_ms": load.quantile(full, q / 100) - load.quantile(direct, q / 100) for q in (50, 99)
@@ -87,12 +90,23 @@ async def _measure(scale: Scale, twin: Twin, stack: Stack) -> Finding:
             "idle_cpu_ms_a_second": idle,
         },
         plots=[
-            Plot(
+            Figure(
                 name="path",
                 title="Full path on an engine that takes no time",
-                x_label="clients",
-                y_label="jobs/s",
-                lines={"Sightline": (CLIENTS, [throughput[n].per_s for n in CLIENTS])},
+                panels=[
+                    Lines(
+                        title="Throughput",
+                        x_label="clients",
+                        y_label="jobs/s",
+                        lines={"Sightline": (CLIENTS, [throughput[n].per_s for n in CLIENTS])},
+                    ),
+                    Bars(
+                        title="CPU a job",
+                        y_label="CPU-ms",
+                        labels=[f"{n} clients" for n in CLIENTS],
+                        parts={part: [costs[n][part] for n in CLIENTS] for part in PARTS},
+                    ),
+                ],
             )
         ],
     )
@@ -116,7 +130,7 @@ async def _loaded(
 ) -> tuple[load.Samples, dict[str, float]]:
     processes = stack.processes()
     readings: list[cpu_time.CpuReading] = []
-    crowd = [users.waiting_user(stack, bodies, start=n) for n in range(clients)]
+    crowd = [users.waiting_user(stack, users.in_turn(bodies, start=n)) for n in range(clients)]
     samples = await load.closed_loop(
         crowd,
         seconds=scale.seconds(8),

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from driver import load, twin, users, workload
-from driver.report import Finding, Plot, Table
+from driver.plots import Bars, Figure, distribution
+from driver.report import Finding, Table
 from driver.scale import Scale
 from driver.stack import GPU_SEATS, Stack
 
@@ -74,7 +75,6 @@ async def _measure(scale: Scale, stack: Stack) -> Finding:
             ["engine SIGKILLed, until all seats are used again, s", engine_s["full"]],
         ],
     )
-    ordered = {name: sorted(values) for name, values in (("unloaded", unloaded), ("backlog", loaded))}
     return Finding(
         name="priority",
         title="Priority, seats and recovery",
@@ -100,19 +100,29 @@ async def _measure(scale: Scale, stack: Stack) -> Finding:
             "recovery_s": {"worker": worker_s, "engine": engine_s},
         },
         plots=[
-            Plot(
+            Figure(
                 name="priority",
-                title="gui: from accepted to scheduled by the engine",
-                x_label="share of jobs",
-                y_label="ms",
-                lines={
-                    name: ([i / len(values) for i in range(len(values))], values)
-                    for name, values in ordered.items()
-                    if values
-                },
-                logarithmic=True,
+                title="gui does not wait behind ocr",
+                panels=[
+                    distribution(
+                        "From accepted to scheduled by the engine, ms",
+                        {"unloaded": unloaded, f"behind {BACKLOG:,} ocr jobs": loaded},
+                    ),
+                    Bars(
+                        title="The same by quantile",
+                        y_label="ms",
+                        labels=list(quantiles),
+                        parts={
+                            "unloaded": list(waits["unloaded"].values()),
+                            f"behind {BACKLOG:,} ocr jobs": list(waits["backlog"].values()),
+                        },
+                        stacked=False,
+                    ),
+                ],
+                published=True,
             )
         ],
+        headline=wait_table,
     )
 
 
@@ -148,7 +158,7 @@ async def _ocr_share(stack: Stack, url: str, gui: bytes, seconds: float) -> dict
     """Seats that ocr used while four times as many gui users as gui has seats sent as fast as they could."""
     before = _last(url)
     began = time.monotonic()
-    crowd = [users.waiting_user(stack, [gui]) for _ in range(4 * GPU_SEATS["gui"])]
+    crowd = [users.waiting_user(stack, lambda: gui) for _ in range(4 * GPU_SEATS["gui"])]
     await load.closed_loop(crowd, seconds=seconds, warm_up_s=2.0)
     ended = time.monotonic()
     numbers = twin.requests(url)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from driver import load, users, workload
 from driver.background import Background
-from driver.report import Finding, Plot, Table
+from driver.plots import Figure, distribution
+from driver.report import Finding, Table
 from driver.scale import Scale
 from driver.spans import Scheduled, Spans
 from driver.stack import Stack
@@ -58,7 +59,9 @@ async def _measure(scale: Scale, stack: Stack, spans: Spans) -> Finding:
     picture = workload.by_kind(tasks, "ocr")[0].picture
     assert picture is not None
     upload = await users.upload(stack, picture)
-    warm = [users.waiting_user(stack, [task.native() for task in tasks], start=n) for n in range(8)]
+    warm = [
+        users.waiting_user(stack, users.in_turn([task.native() for task in tasks], start=n)) for n in range(8)
+    ]
     await load.closed_loop(warm, seconds=scale.seconds(15))
     seconds = scale.seconds(SECONDS)
     unloaded = await _gui_waits(stack, spans, bodies, seconds)
@@ -77,7 +80,7 @@ async def _gui_waits(
     users_of = iter(range(10**9))
 
     def make_user() -> load.User:
-        return users.waiting_user(stack, bodies, start=next(users_of))
+        return users.waiting_user(stack, users.in_turn(bodies, start=next(users_of)))
 
     samples = await load.open_loop(make_user, per_s=GUI_PER_S, seconds=seconds)
     if samples.failures:
@@ -186,17 +189,15 @@ def _finding(unloaded: dict[str, list[float]], loaded: dict[str, list[float]], w
             json.dumps({"gui_wait_ms": waits, "gui_wait_more_ms": more, "backlog": watch.waiting[0]})
         ),
         plots=[
-            Plot(
+            Figure(
                 name="priority_vllm",
-                title="gui: from accepted to scheduled by vLLM",
-                x_label="share of jobs",
-                y_label="ms",
-                lines={
-                    name: ([i / len(ms) for i in range(len(ms))], sorted(ms))
-                    for name, ms in (("unloaded", unloaded["in all"]), ("backlog", loaded["in all"]))
-                    if ms
-                },
-                logarithmic=True,
+                title="gui waits on real vLLM",
+                panels=[
+                    distribution(
+                        "From accepted to scheduled by the engine, ms",
+                        {"unloaded": unloaded["in all"], "behind ocr": loaded["in all"]},
+                    )
+                ],
             )
         ],
     )

@@ -4,21 +4,31 @@ import asyncio
 import os
 import time
 import urllib.request
+from collections import Counter
 from contextlib import ExitStack
 
-from driver import load, systems, users, workload
+from driver import cpu_time, load, systems, trace, users, workload
 from driver.background import Background
-from driver.report import Finding, Plot, Table, ratio
+from driver.measured import COLUMNS, Measured, less, measure, row, times
+from driver.plots import Bars, Figure
+from driver.report import Finding, Table
 from driver.scale import Scale
+from driver.side import BARE, BASE, PLAIN, RQ
 from driver.stack import Stack
+from driver.systems import System
+from driver.trace import Asked
 
-CLIENTS = 16
-SEATS = {"gui": 4, "chat": 8, "ocr": 8}
-"""What a group on the CPU has by default."""
-MIX = ("gui",) * 4 + ("chat",) * 6 + ("ocr",) * 6
-"""Kinds of the 16 clients: no more of one than it has seats."""
+CLIENTS = 32
+SEATS = {"gui": 4, "chat": 32, "ocr": 8}
+"""A chat for each client: what is measured is one kind."""
+PICTURES = 20
+PROMPT_WORDS = 40
+"""The shipped tokenizer has a token a character: about 256 of them."""
+ANSWER_TOKENS = 64
 _POLL_S = 0.1
 """How often a user of RQ asks for its result: often, for its sake."""
+_ROUNDS = 2
+"""So that a busy moment of the machine strikes all."""
 
 
 def run(scale: Scale) -> Finding:
@@ -41,114 +51,168 @@ def run(scale: Scale) -> Finding:
             print(f"  vLLM ready after {waited:.0f} s", flush=True)
             stack.group(engine_url=plan.base_url)
             stack.workers_listen("gpu0")
-            return asyncio.run(_measure(scale, plan.base_url, stack, things))
+            return asyncio.run(_measure(scale, plan.base_url, engine, stack, things))
     finally:
         engine.child.kill()
 
 
-async def _measure(scale: Scale, url: str, stack: Stack, things: ExitStack) -> Finding:
-    tasks = workload.demo_like(240)
-    plain = {kind: [t.plain("default") for t in workload.by_kind(tasks, kind)] for kind in SEATS}
-    native = {kind: [t.native() for t in workload.by_kind(tasks, kind)] for kind in SEATS}
-    # For users that do not keep to a kind: the kinds in the same proportion as the sixteen have them.
-    turn = [(kind, n) for n in range(60) for kind in MIX]
-    mixed = [plain[kind][n % 80] for kind, n in turn]
-    make: dict[str, systems.MakeUsers] = {
-        "bare": lambda count: (
-            [users.bare_user(url, plain[kind], start=5 * n) for n, kind in enumerate(MIX)]
-            if count > 1
-            else [users.bare_user(url, mixed)]
-        ),
-        "Sightline": lambda count: (
-            [users.waiting_user(stack, native[kind], start=5 * n) for n, kind in enumerate(MIX)]
-            if count > 1
-            else [users.waiting_user(stack, [native[kind][n % 80] for kind, n in turn])]
-        ),
-        "synchronous": systems.synchronous(things, scale.folder, url, mixed),
-        "RQ": systems.rq(things, scale.folder, url, mixed, poll_s=_POLL_S),
-    }
-    for name in ("bare", "Sightline"):  # what first requests pay for, here and there
-        await load.closed_loop(make[name](CLIENTS), seconds=3.0)
+async def _measure(scale: Scale, url: str, engine: Background, stack: Stack, things: ExitStack) -> Finding:
+    requests = trace.Requests(workload.screens(PICTURES), tokens=PROMPT_WORDS, max_tokens=ANSWER_TOKENS)
+    own = _sightline(stack, requests)
+    bare = systems.bare(url, _bodies(requests))
+    base = systems.synchronous(things, scale.folder, url, _bodies(requests))
+    rq = systems.rq(things, scale.folder, url, _bodies(requests), poll_s=_POLL_S)
+    for system in (bare, own):  # what first requests pay for, here and there
+        await load.closed_loop(system.users(CLIENTS), seconds=4.0)
         await _empty(url)
-    # Twice, in turn, so that a busy moment of the machine strikes all.
-    parts: dict[tuple[str, int], list[load.Samples]] = {}
-    for _ in range(2):
-        for name, count, seconds in (
-            ("bare", 1, 8.0),
-            ("synchronous", CLIENTS, 6.0),
-            ("bare", CLIENTS, 8.0),
-            ("Sightline", CLIENTS, 8.0),
-            ("Sightline", 1, 5.0),
-            ("RQ", CLIENTS, 8.0),
+    pids = [process.pid for process in cpu_time.family(engine.pid)]
+    parts: dict[tuple[str, int], list[Measured]] = {}
+    reused: dict[str, Counter[str]] = {}
+    for _ in range(_ROUNDS):
+        for system, count, seconds in (
+            (bare, 1, 8.0),
+            (base, CLIENTS, 8.0),
+            (bare, CLIENTS, 10.0),
+            (own, CLIENTS, 10.0),
+            (own, 1, 8.0),
+            (rq, CLIENTS, 8.0),
         ):
-            samples = await load.closed_loop(make[name](count), seconds=scale.seconds(seconds), warm_up_s=2.0)
-            parts.setdefault((name, count), []).append(samples)
-            print(f"  {name}, {count} clients: {samples.per_s:.1f}/s", flush=True)
+            before = _counters(url)
+            found = await measure(system, count, engine=pids, seconds=scale.seconds(seconds), warm_up_s=4.0)
+            parts.setdefault((system.name, count), []).append(found)
+            reused.setdefault(system.name, Counter()).update(_counters(url) - before)
+            print(f"  {system.name}, {count} clients: {found.samples.per_s:.1f}/s", flush=True)
             await _empty(url)
-    return _finding({key: load.together(samples) for key, samples in parts.items()})
+    return _finding({key: Measured.together(found) for key, found in parts.items()}, reused)
 
 
-def _finding(found: dict[tuple[str, int], load.Samples]) -> Finding:
-    one, bare, own = found["bare", 1], found["bare", CLIENTS], found["Sightline", CLIENTS]
-    synchronous, rq = found["synchronous", CLIENTS], found["RQ", CLIENTS]
-    less = 1 - own.quantile_ms(0.99) / synchronous.quantile_ms(0.99)
-    order = sorted(found, key=lambda key: (key[1], found[key].per_s))
+def _sightline(stack: Stack, requests: trace.Requests) -> System:
+    keys, asked = trace.zipf(), Asked()
+
+    def body(key: int) -> bytes:
+        return requests.native(key, cache="off")
+
+    return System(
+        name=PLAIN,
+        users=lambda count: [users.asking_user(stack, keys, body, asked) for _ in range(count)],
+        processes=stack.processes,
+    )
+
+
+def _bodies(requests: trace.Requests) -> users.NextBody:
+    return map(requests.engine, trace.zipf()).__next__
+
+
+def _finding(found: dict[tuple[str, int], Measured], reused: dict[str, Counter[str]]) -> Finding:
+    one, bare, own = found[BARE, 1], found[BARE, CLIENTS], found[PLAIN, CLIENTS]
+    base, rq = found[BASE, CLIENTS], found[RQ, CLIENTS]
+    many = {name: found[name, CLIENTS] for name in (BASE, RQ, PLAIN, BARE)}
     table = Table(
-        title="gui, chat and ocr mixed, 240 pictures drawn anew",
-        columns=["clients", "system", "jobs/s", "p50 ms", "p95 ms", "p99 ms", "failures", "of one at a time",
-                 "of bare"],
+        title=f"Real vLLM on the CPU, a 1080p image and a 256-token prompt, {ANSWER_TOKENS} tokens out",
+        columns=["clients", "system", *(name for name in COLUMNS if not name.startswith("GPU")), "of synchronous",
+                 "of bare clients"],
         rows=[
-            [count, name, s.per_s, s.quantile_ms(0.5), s.quantile_ms(0.95), s.quantile_ms(0.99), s.failures,
-             ratio(s.per_s, one.per_s), ratio(s.per_s, found["bare", count].per_s)]
-            for name, count in order
-            for s in [found[name, count]]
+            [count, name, *_row(it), times(it, base), times(it, found[BARE, count])]
+            for (name, count), it in sorted(found.items(), key=lambda item: (item[0][1], item[1].samples.per_s))
+        ],
+    )  # fmt: skip
+    costs = Table(
+        title=f"CPU-ms a job, {CLIENTS} clients",
+        columns=["system", "engine", "users", "between them, by process"],
+        rows=[
+            [name, *(f"{ms / it.jobs:.1f}" for ms in it.ends_cpu_ms.values()),
+             ", ".join(f"{part} {ms / it.jobs:.1f}" for part, ms in it.cpu_ms.items()) or "–"]
+            for name, it in many.items()
         ],
     )  # fmt: skip
     return Finding(
         name="vllm",
         title="Real vLLM on the CPU",
-        about="The checkpoint that is shipped, on vLLM's CPU build, without the result cache. Bare: clients that"
-        " call the engine themselves, all at once, which is the limit, and one after the other. Platform, engine"
-        " and load generator share the cores of this machine.",
+        about="The checkpoint that is shipped, on vLLM's CPU build, without the result cache: a 1080p JPEG, which the"
+        " model sees with the pixels that it was trained for, and a prompt of 256 tokens, the same requests to all."
+        " Bare clients call the engine themselves, which is the limit. Platform, engine and load generator share the"
+        " cores of this machine, so what the platform uses of them the engine lacks.",
         summary=[
-            f"{CLIENTS} clients: {ratio(own.per_s, one.per_s)} one at a time, {ratio(own.per_s, synchronous.per_s)}"
-            f" the synchronous server (aim 4.6×), {ratio(own.per_s, rq.per_s)} RQ; {own.per_s / bare.per_s:.0%} of"
-            f" bare clients (aim 85 %), which have {ratio(bare.per_s, one.per_s)}; p99 {-less:+.0%} of the"
-            f" synchronous server's; {own.failures} failures",
+            f"{CLIENTS} clients: {times(own, base)} the synchronous server (aim 4.6×), {times(own, rq)} RQ,"
+            f" {times(own, one)} one bare client; {own.samples.per_s / bare.samples.per_s:.0%} of bare clients"
+            f" (aim 85 %), which have {times(bare, base)}; p99 {less(own, base)} (aim −67 %);"
+            f" {own.samples.failures} failures",
+            f"the engine's own caches: {_share(reused[PLAIN], 'prefix_cache'):.0%} of Sightline's prompt tokens and"
+            f" {_share(reused[PLAIN], 'mm_cache'):.0%} of its images were there already; bare clients:"
+            f" {_share(reused[BARE], 'prefix_cache'):.0%} and {_share(reused[BARE], 'mm_cache'):.0%}",
         ],
-        tables=[table],
+        tables=[table, costs],
         figures={
-            **{f"{name}, {count}": s.figures() for (name, count), s in found.items()},
-            "over_one_at_a_time": own.per_s / one.per_s,
-            "over_synchronous": own.per_s / synchronous.per_s,
-            "of_bare": own.per_s / bare.per_s,
+            **{f"{name}, {count}": it.figures() for (name, count), it in found.items()},
+            "over_synchronous": own.samples.per_s / base.samples.per_s,
+            "of_bare": own.samples.per_s / bare.samples.per_s,
         },
         plots=[
-            Plot(
+            Figure(
                 name="vllm",
-                title="Real vLLM on the CPU",
-                x_label="clients",
-                y_label="jobs/s",
-                lines={
-                    name: ((1, CLIENTS), (found[name, 1].per_s, found[name, CLIENTS].per_s))
-                    for name in ("bare", "Sightline")
-                },
+                title=f"Real vLLM on the CPU, {CLIENTS} clients",
+                panels=[
+                    Bars(
+                        title="Throughput",
+                        y_label="jobs/s",
+                        labels=list(many),
+                        parts={"jobs/s": [it.samples.per_s for it in many.values()]},
+                    ),
+                    Bars(
+                        title="Latency",
+                        y_label="s",
+                        labels=list(many),
+                        parts={
+                            name: [it.samples.quantile_ms(q) / 1000 for it in many.values()]
+                            for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+                        },
+                        stacked=False,
+                    ),
+                    Bars(
+                        title="CPU a job",
+                        y_label="CPU-ms",
+                        labels=list(many),
+                        parts={
+                            part: [
+                                {**it.ends_cpu_ms, "between": sum(it.cpu_ms.values())}[part] / it.jobs
+                                for it in many.values()
+                            ]
+                            for part in ("engine", "between", "users")
+                        },
+                    ),
+                ],
+                published=True,
             )
         ],
+        headline=table,
     )
+
+
+def _row(found: Measured) -> list[str | int | float]:
+    return [cell for name, cell in zip(COLUMNS, row(found), strict=True) if not name.startswith("GPU")]
 
 
 async def _empty(url: str) -> None:
     """Wait until the engine has dropped what the last window left aboard."""
     until = time.monotonic() + 10
     while time.monotonic() < until:
-        with urllib.request.urlopen(f"{url}/metrics", timeout=10) as response:
-            lines = response.read().decode().splitlines()
-        aboard = sum(
-            float(line.rsplit(" ", 1)[1])
-            for line in lines
-            if line.startswith(("vllm:num_requests_running{", "vllm:num_requests_waiting{"))
-        )
-        if not aboard:
+        found = _counters(url)
+        if not found["num_requests_running"] + found["num_requests_waiting"]:
             return
         await asyncio.sleep(0.3)
+
+
+def _share(counted: Counter[str], cache: str) -> float:
+    """Hits of one of the engine's caches among what was looked up in it."""
+    return counted[f"{cache}_hits_total"] / max(1, counted[f"{cache}_queries_total"])
+
+
+def _counters(url: str) -> Counter[str]:
+    """Whole numbers on the engine's page of metrics, by name without `vllm:`."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as response:
+        lines = response.read().decode().splitlines()
+    found: Counter[str] = Counter()
+    for line in lines:
+        if line.startswith("vllm:") and "_bucket{" not in line:
+            found[line[5:].partition("{")[0]] += int(float(line.rsplit(" ", 1)[1]))
+    return found

@@ -22,7 +22,7 @@ class CpuReading:
 
 
 def read(processes: Mapping[str, list[int]]) -> CpuReading:
-    """Read the processes of each name; one that is gone counts nothing."""
+    """Read the processes of each name, with what their ended children had used; one that is gone counts nothing."""
     return CpuReading(by_name={name: sum(_used_ms(pid) for pid in pids) for name, pids in processes.items()})
 
 
@@ -32,7 +32,8 @@ def _used_ms(pid: int) -> float:
     except FileNotFoundError:
         return 0.0
     fields = stat[stat.rindex(b")") + 2 :].split()
-    return (int(fields[11]) + int(fields[12])) * _TICK_MS
+    # User and system time, of the process and of the children that it waited for: RQ forks one a job.
+    return sum(int(field) for field in fields[11:15]) * _TICK_MS
 
 
 def family(pid: int) -> list[psutil.Process]:

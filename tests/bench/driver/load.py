@@ -62,12 +62,14 @@ async def closed_loop(
     seconds: float,
     warm_up_s: float = 0.5,
     on_window: Callable[[], Any] | None = None,
+    drain: bool = False,
 ) -> Samples:
     """Every user sends its next job when the last one ended. Counts what ends inside the window.
 
     The users start one after the other over the first half of the warm-up: started at once they would stay in
     step, and a window would count whole batches.
-    `on_window` is called when the window opens and again when it closes.
+    `on_window` is called when the window opens and again when it closes. `drain`: what is aboard then is waited for
+    and counts nowhere; without, it is given up.
     """
     opens = time.monotonic() + warm_up_s
     closes = opens + seconds
@@ -93,8 +95,8 @@ async def closed_loop(
     await asyncio.sleep(max(0.0, closes - time.monotonic()))
     if on_window is not None:
         on_window()
-    for task in tasks:
-        task.cancel()  # what is still aboard counts nowhere
+    for task in tasks if not drain else ():
+        task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return samples
 

@@ -33,6 +33,7 @@ class Stack:
         self.env = {**clean, **own, **chosen, **(settings or {})}
         self.url = ""
         self.key = ""
+        self._operator_key = ""
         self._running: dict[str, Background] = {}
 
     def __enter__(self) -> "Stack":
@@ -115,6 +116,12 @@ class Stack:
             if f"{kind}-{group}@" in " ".join(process.cmdline()):
                 return process.pid
         raise LookupError(f"no {kind} worker in {group}")
+
+    def operator_key(self) -> str:
+        """A key that may read `/metrics`."""
+        if not self._operator_key:
+            self._operator_key = self.command("keys", "create", "metrics", "--scopes", "read,admin").strip()
+        return self._operator_key
 
     def client(self) -> HttpClient:
         """A connection of one user."""

@@ -1,5 +1,6 @@
 """A simulated engine of the benchmarks' own, and a look into it."""
 
+import asyncio
 import json
 import os
 import urllib.request
@@ -29,8 +30,25 @@ class Twin:
     def __exit__(self, *_: object) -> None:
         self.process.child.kill()
 
+    async def quiet(self) -> None:
+        """Wait until nothing arrives or runs any more: what one window left in queues must not count in the next."""
+        last = -1
+        loop = asyncio.get_running_loop()
+        began = since = loop.time()
+        while loop.time() - began < 60 and loop.time() - since < 0.7:
+            log = self.requests(max(0, last - 200))
+            number = log[-1]["number"] if log else 0
+            if number != last or any(entry["finished"] is None for entry in log):
+                last, since = number, loop.time()
+            await asyncio.sleep(0.1)
+
     def requests(self, since: int = 0) -> list[dict[str, Any]]:
         return requests(self.url, since)
+
+    def last_number(self) -> int:
+        """The number of its latest request."""
+        found = self.requests()
+        return int(found[-1]["number"]) if found else 0
 
     def faults(self, **switches: object) -> None:
         """Set its fault switches."""
