@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from sightline.alerts.models import AlertState
 from sightline.fleet.models import EngineState, Intake
 from sightline.jobs.status import AttemptOutcome, Status
 from sightline.triage.models import BulkState, CauseState
+from sightline.webhooks.models import DeliveryState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,10 @@ LOOKS: dict[str, Look] = {
     BulkState.HALTED: _WARN,
     BulkState.DONE: _GOOD,
     BulkState.STOPPED: _IDLE,
+    AlertState.PENDING: _WAIT,
+    AlertState.FIRING: Look(tone="bad", symbol="▲"),
+    DeliveryState.SENDING: _BUSY,
+    DeliveryState.DELIVERED: _GOOD,
 }
 
 

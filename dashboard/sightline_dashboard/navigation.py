@@ -53,6 +53,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                     "link": reverse("admin:jobs_job_stuck"),
                     "permission": lambda request: request.user.has_perm("jobs.view_job"),
                 },
+                _list("Alerts", "notifications", "alerts.rule"),
                 _list("Jobs", "work_history", "jobs.job") | {"active": _on_jobs},
                 *playground(),
                 _list("Bulk acts", "checklist", "triage.bulk"),

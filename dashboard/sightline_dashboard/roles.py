@@ -5,9 +5,19 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
-_SEEN = ("jobs", "fleet", "triage", "media", "webhooks", "batches")
-_OPERATED = ("jobs.job", "fleet.queue", "fleet.group", "triage.cause", "triage.bulk", "media.blockedmedia")
-_ADMINISTERED = ("tenants", "auth", "audit")
+_SEEN = ("jobs", "fleet", "triage", "alerts", "media", "webhooks", "batches")
+_OPERATED = (
+    "jobs.job",
+    "fleet.queue",
+    "fleet.group",
+    "triage.cause",
+    "triage.bulk",
+    "triage.savedview",
+    "alerts.rule",
+    "alerts.channel",
+    "media.blockedmedia",
+)
+_ADMINISTERED = ("tenants", "auth", "audit", "alerts")
 
 VIEWER, OPERATOR, ADMINISTRATOR = "viewer", "operator", "administrator"
 

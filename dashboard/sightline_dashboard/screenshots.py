@@ -61,6 +61,8 @@ class Shot:
     opens_first: bool = False
     then: str = ""
     """A link on that page that is followed as well."""
+    types: str = ""
+    """Put into the search box, whose suggestions are then shown."""
     full_page: bool = False
 
 
@@ -69,7 +71,9 @@ SHOTS = (
     Shot(name="errors", path="/admin/triage/cause/"),
     Shot(name="cause", path="/admin/triage/cause/", opens_first=True, full_page=True),
     Shot(name="stuck", path="/admin/jobs/job/stuck/"),
+    Shot(name="alerts", path="/admin/alerts/rule/", full_page=True),
     Shot(name="jobs", path="/admin/jobs/job/"),
+    Shot(name="search", path="/admin/jobs/job/?q=status:failed", types=" tenant:"),
     Shot(
         name="gui",
         path="/admin/jobs/job/?status__exact=succeeded&q=tag:save-dialog",
@@ -160,6 +164,9 @@ def photograph_admin(browser: Browser, site: Site, into: Path) -> Iterator[Path]
             if shot.then:
                 page.get_by_role("link", name=shot.then).click()
                 page.wait_for_load_state("networkidle")
+            if shot.types:
+                page.locator("#searchbar").press_sequentially(shot.types)
+                page.get_by_role("option").first.wait_for()
             yield _save(page, into / f"{shot.name}-{scheme}.png", full_page=shot.full_page)
         page.close()
 

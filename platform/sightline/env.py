@@ -8,8 +8,10 @@ import ipaddress
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from django.core.checks import Error
 
@@ -127,6 +129,48 @@ def secret(name: str) -> str:
             f"{name}_FILE", f"cannot read {file} ({error.strerror}).", "Name a file that this user can read."
         )
         return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailServer:
+    """Where mails are handed over."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    starttls: bool
+    """It begins in the clear and goes on encrypted."""
+    tls: bool
+    """It is encrypted from the first byte."""
+
+
+_MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+def mail_server(name: str) -> MailServer | None:
+    """`smtp://`, `smtp+tls://` or `smtps://` with a host; may be secret, so NAME_FILE does as well."""
+    raw = secret(name)
+    if not raw:
+        return None
+    try:
+        parts = urlsplit(raw)
+        if parts.scheme not in _MAIL_PORTS or not parts.hostname:
+            raise ValueError
+        return MailServer(
+            host=parts.hostname,
+            port=parts.port or _MAIL_PORTS[parts.scheme],
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            starttls=parts.scheme == "smtp+tls",
+            tls=parts.scheme == "smtps",
+        )
+    except ValueError:
+        # Not what was given: it may hold a password.
+        _refuse(
+            name, "it is no mail server.", "Use smtp+tls://user:password@host:587, smtps://… or smtp://…."
+        )
+        return None
 
 
 def mapping(name: str, default: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Identifiers: UUIDv7 inside (sortable by time), a prefix and Crockford base 32 outside (`job_01J…`)."""
 
 import uuid
+from datetime import datetime, timedelta
 
 import uuid_utils
 
@@ -17,6 +18,12 @@ BATCH = "batch"
 BULK = "blk"
 KEY = "key"
 SESSION = "ses"
+RULE = "rule"
+ALERT = "alert"
+CHANNEL = "channel"
+
+CLOCK_SLACK = timedelta(hours=2)
+"""Ids carry the time of the web host's clock, `created_at` the database's: how far they may be apart."""
 
 
 class InvalidId(ValueError):
@@ -26,6 +33,11 @@ class InvalidId(ValueError):
 def new_id() -> uuid.UUID:
     """A fresh UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
     return uuid.UUID(bytes=uuid_utils.uuid7().bytes)
+
+
+def first_of(moment: datetime) -> uuid.UUID:
+    """The lowest UUIDv7 of a millisecond, so that a time bounds ids."""
+    return uuid.UUID(int=(int(moment.timestamp() * 1000) & (2**48 - 1)) << 80)
 
 
 def encode(prefix: str, value: uuid.UUID) -> str:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import secrets
+import socket
 import tempfile
 from pathlib import Path
 
@@ -49,6 +50,8 @@ CSRF_TRUSTED_ORIGINS = list(env.words("SIGHTLINE_CSRF_TRUSTED_ORIGINS"))
 # --- web --------------------------------------------------------------------------------------------------------
 HOST = env.text("SIGHTLINE_HOST", "127.0.0.1")
 PORT = env.integer("SIGHTLINE_PORT", 8000, least=0, most=65535)
+# Where people find this platform, for links in mails and webhooks.
+PUBLIC_URL = env.text("SIGHTLINE_PUBLIC_URL", f"http://{HOST}:{PORT}").rstrip("/")
 FLOWER_PORT = env.integer("SIGHTLINE_FLOWER_PORT", 5555, least=0, most=65535)
 # Where links to Flower lead: through the web, which asks for a staff session, unless another address is set.
 FLOWER_URL = env.text("SIGHTLINE_FLOWER_URL", "/flower/")
@@ -83,6 +86,7 @@ INSTALLED_APPS = [
     "sightline.sessions",
     "sightline.audit",
     "sightline.triage",
+    "sightline.alerts",
 ]
 # Workers and sweepers show no pages: without admin and API they start faster and take less memory.
 if ROLE in ("web", "tool"):
@@ -295,6 +299,17 @@ ALLOWED_NETWORKS = env.networks("SIGHTLINE_ALLOWED_NETWORKS")
 # Threads of the cpu worker: fetches and deliveries at once.
 CPU_THREADS = env.integer("SIGHTLINE_CPU_THREADS", 16, least=2, most=256)
 WEBHOOK_RETENTION_S = env.integer("SIGHTLINE_WEBHOOK_RETENTION_S", 30 * 86400, least=3600)
+
+# --- mail -------------------------------------------------------------------------------------------------------
+# Alerts by mail: smtp://host:25, smtp+tls://user:password@host:587 (STARTTLS), smtps://user:password@host:465.
+_MAIL = env.mail_server("SIGHTLINE_EMAIL_URL")
+EMAIL_CONFIGURED = _MAIL is not None
+if _MAIL is not None:
+    EMAIL_HOST, EMAIL_PORT = _MAIL.host, _MAIL.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.user, _MAIL.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.starttls, _MAIL.tls
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = env.text("SIGHTLINE_EMAIL_FROM", f"sightline@{socket.gethostname()}")
 
 # --- service levels ---------------------------------------------------------------------------------------------
 # The share of a kind's jobs that start within so many seconds.

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("path", "intake", "media", "vllm", "baselines", "open_loop", "near", "priority", "fleet")
+NAMES = ("path", "intake", "media", "vllm", "baselines", "open_loop", "near", "priority", "fleet", "pages")
 MORE = ("priority_vllm", "fleet_poison")
 """Only when they are named: they take long, or say what another one says."""
 

@@ -158,12 +158,23 @@ def test_ctrl_c_cancels_what_runs_when_told_to(platform: Platform, shell: Shell,
     assert platform.active() == 0
 
 
-def test_scripts_follow_one_job_through_its_life(platform: Platform, shell: Shell, pictures: Path) -> None:
+def test_scripts_follow_one_job_through_its_life(
+    platform: Platform, shell: Shell, pictures: Path, tmp_path: Path
+) -> None:
     platform.pause("ocr")
     job = shell.run("submit", "ocr", str(pictures / "000.png"), "--no-wait", "--tag", "life").strip()
     assert "queue_paused" in shell.run("explain", job, "--json")
     shell.run("wait", job, "--timeout", "0.2", code=5)
     assert job in shell.run("jobs", "--tag", "life", "--status", "queued", "--after", "1h")
+    assert job in shell.run("jobs", "--search", "tag:life -status:succeeded created:>1h")
+    (exported,) = [
+        json.loads(line) for line in shell.run("jobs", "--tag", "life", "--export", "-").splitlines()
+    ]
+    assert (exported["id"], exported["status"]) == (job, "queued")
+    shell.run("jobs", "--tag", "life", "--export", str(tmp_path / "jobs.csv"))
+    head, line = (tmp_path / "jobs.csv").read_text().splitlines()
+    assert head.startswith("id,tenant,kind,model,status,")
+    assert line.startswith(f"{job},")
     assert "cancelled" in shell.run("cancel", job)
     shell.run("wait", job, code=1)
     assert "queued" in shell.run("retry", job)

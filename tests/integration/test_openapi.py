@@ -17,6 +17,10 @@ from support.waiting import until
 SECRET = "the-secret-of-amber"
 FUZZER = Path(sys.executable).parent / "schemathesis"
 SHARED = {
+    "/api/v1/alert-channels/{channel_id}",
+    "/api/v1/alert-rules/{rule_id}",
+    "/api/v1/alert-rules/{rule_id}/mute",
+    "/api/v1/alert-rules/{rule_id}/test",
     "/api/v1/groups/{group_id}",
     "/api/v1/near-cache/{kind}",
     "/api/v1/queues/{kind}",
@@ -122,7 +126,14 @@ def try_every_path(
         values = next((found for start, found in things.items() if path.startswith(start)), None)
         theirs = "{" in path and path not in SHARED
         assert values is not None or not theirs, f"say what stands in {path}"
-        here = path.format(**(values or {}), group_id="gpu0@host", kind="ocr", model="default")
+        shared = {
+            "group_id": "gpu0@host",
+            "kind": "ocr",
+            "model": "default",
+            "rule_id": "x",
+            "channel_id": "x",
+        }
+        here = path.format(**(values or {}), **shared)
         for method in operations:
             answer = stranger.request(method.upper(), here, json={} if method in ("post", "patch") else None)
             tried += 1
@@ -200,6 +211,6 @@ def test_no_request_breaks_the_document(platform: Platform, tmp_path: Path) -> N
         OPERATOR,
         tmp_path / "operator.xml",
         "--include-path-regex",
-        "/(queues|near-cache|groups|keys|bulk|metrics)",
+        "/(queues|near-cache|groups|keys|bulk|alerts|alert-rules|alert-channels|metrics)",
     )
     print(f"{time.monotonic() - began:.0f} s")  # seen with -s

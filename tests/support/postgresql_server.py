@@ -15,7 +15,8 @@ _PATIENCE_S = 60.0
 class PostgreSQLServer:
     """A server in a throw-away folder, on a unix socket. It forgets on a power cut, not on a crash of a client."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared_buffers: str = "64MB") -> None:
+        self.shared_buffers = shared_buffers
         self.folder = Path(tempfile.mkdtemp(prefix="sightline-postgres-"))
         self.data = self.folder / "data"
         self.process: subprocess.Popen[bytes] | None = None
@@ -56,7 +57,7 @@ class PostgreSQLServer:
             "fsync": "off",
             "full_page_writes": "off",
             "max_connections": "200",
-            "shared_buffers": "64MB",
+            "shared_buffers": self.shared_buffers,
             "log_min_messages": "fatal",
         }
         argv = [postgres, "-D", str(self.data)]

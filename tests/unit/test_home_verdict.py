@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sightline.fleet.burn import Burn
 from sightline.fleet.models import EngineState, Group, Intake
 from sightline_dashboard.home import verdict
-from sightline_dashboard.home.burn import Burn
 from sightline_dashboard.home.group_rows import GroupRow
 from sightline_dashboard.home.queue_rows import QueueRow
 from sightline_dashboard.home.recent import Fared, Lately, Tally

@@ -1,6 +1,7 @@
 """The admin's pages, one file a model."""
 
 from sightline_dashboard.admin import (
+    alerts,
     api_keys,
     attempts,
     audit,
@@ -20,6 +21,7 @@ from sightline_dashboard.admin import (
 )
 
 __all__ = [
+    "alerts",
     "api_keys",
     "attempts",
     "audit",

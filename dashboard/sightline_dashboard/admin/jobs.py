@@ -9,83 +9,28 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from sightline import ids
-from sightline.errors import InvalidInput
 from sightline.jobs.models import Job
 from sightline.kinds.images import bound_media
 from sightline.kinds.registry import KINDS
 from sightline.media import services as media_services
-from sightline.triage import search
 from sightline.triage.verbs import VERBS, Verb
-from sightline_dashboard import badges, stuck
+from sightline_dashboard import stuck
 from sightline_dashboard.admin import job_actions
 from sightline_dashboard.admin.job_comparison import ComparisonPages
-from sightline_dashboard.admin.job_filters import KindFilter, ModelFilter
+from sightline_dashboard.admin.job_list import JobListAdmin
 from sightline_dashboard.admin.job_stream import JobStream
 from sightline_dashboard.admin.playground import PlaygroundPages
-from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post
-from sightline_dashboard.durations import duration
+from sightline_dashboard.admin.read_only import actor, only_post
 from sightline_dashboard.jobpage import page
-from sightline_dashboard.keyset import KeysetChangeList
 from sightline_dashboard.pictures import blurred, picture
 from sightline_dashboard.untrusted_html import framed
 
 
-class JobChangeList(KeysetChangeList):
-    """Links by the public id, which is what people have at hand."""
-
-    @property
-    def words(self) -> str:
-        """What the list shows as one search, for a bulk act on all of it; empty for the whole table."""
-        names = {"status__exact": "status", "kind": "kind", "model": "model"}
-        filters = (f"{name}:{self.params[key]}" for key, name in names.items() if self.params.get(key))
-        return " ".join([self.query, *filters]).strip()
-
-    def url_for_result(self, result: Job) -> str:
-        return reverse("admin:jobs_job_change", args=[result.public_id])
-
-
 @admin.register(Job)
-class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, HistoryAdmin):
-    list_display = (
-        "state",
-        "name",
-        "kind",
-        "model",
-        "tenant",
-        "wait",
-        "ran",
-        "group",
-        "error_code",
-        "created",
-    )
-    list_display_links = ("name",)
-    list_filter = ("status", KindFilter, ModelFilter)
-    list_select_related = ("tenant",)
-    search_fields = ("pk",)  # makes the search box appear; `get_search_results` reads it
-    search_help_text = 'kind:  status:  error:"…"  gpu:  tenant:  tag:  created:>…  job_…'
-    list_before_template = "sightline_dashboard/job/bulk.html"
+class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, JobListAdmin):
     actions = ("cancel_selected", "retry_selected")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        # The list must not drag the pages' text of fifty documents along.
-        queryset: QuerySet[Job] = super().get_queryset(request)
-        return queryset.defer("input", "output", "params", "metadata", "usage")
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
-        return JobChangeList
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
-    ) -> tuple[QuerySet[Job], bool]:
-        try:
-            return queryset.filter(search.condition(search_term)), False
-        except InvalidInput as refusal:
-            messages.error(request, refusal.detail)
-            return queryset.none(), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Job | None:
         if object_id.startswith(f"{ids.JOB}_"):
@@ -95,33 +40,6 @@ class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, HistoryAdmin):
                 return None
         found: Job | None = super().get_object(request, object_id, from_field)
         return found
-
-    # --- columns ---
-    @admin.display(description="Status")
-    def state(self, job: Job) -> SafeString:
-        return badges.badge(job.status)
-
-    @admin.display(description="Job")
-    def name(self, job: Job) -> SafeString:
-        return format_html('<code class="sl-id">{}</code>', job.public_id)
-
-    @admin.display(description="Wait")
-    def wait(self, job: Job) -> str:
-        return duration((job.claimed_at - job.created_at).total_seconds() * 1000) if job.claimed_at else "–"
-
-    @admin.display(description="Run")
-    def ran(self, job: Job) -> str:
-        if not (job.claimed_at and job.ended_at):
-            return "–"
-        return duration((job.ended_at - job.claimed_at).total_seconds() * 1000)
-
-    @admin.display(description="Error")
-    def error_code(self, job: Job) -> str:
-        return str((job.error or {}).get("code", ""))
-
-    @admin.display(description="Created")
-    def created(self, job: Job) -> str:
-        return f"{job.created_at:%m-%d %H:%M:%S}"
 
     # --- pages ---
     def get_urls(self) -> list[URLPattern]:

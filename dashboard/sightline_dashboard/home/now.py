@@ -8,11 +8,11 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 
 from sightline.events.boards import Parts
+from sightline.fleet.burn import burn_rates
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
 from sightline.triage.models import CauseState
 from sightline_dashboard.causes.rows import first, inbox, row_of
-from sightline_dashboard.home.burn import burn_rates
 from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.home.group_rows import group_rows
 from sightline_dashboard.home.queue_rows import queue_rows

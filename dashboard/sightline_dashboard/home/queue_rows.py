@@ -8,11 +8,11 @@ from django.conf import settings
 from django.db.models import Count, Min, Q
 
 from sightline.celery import queue_name
+from sightline.fleet.burn import Burn
 from sightline.fleet.models import Queue
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
 from sightline.kinds.registry import KINDS
-from sightline_dashboard.home.burn import Burn
 from sightline_dashboard.home.group_rows import GroupRow
 from sightline_dashboard.home.recent import Fared, Sample
 from sightline_dashboard.home.running import Running

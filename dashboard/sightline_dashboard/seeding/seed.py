@@ -3,55 +3,29 @@
 import random
 from datetime import datetime, timedelta
 
+from django.contrib.auth import get_user_model
+
+from sightline.alerts.models import Alert, AlertState, Channel, Rule
 from sightline.fleet import queues
 from sightline.fleet.models import EngineState, Group, Intake, Leader, Minute
 from sightline.jobs.models import Job
 from sightline.jobs.services.quarantine import block_media
-from sightline.jobs.status import AttemptOutcome, Status
+from sightline.jobs.status import Status
 from sightline.tenants import keys
 from sightline.tenants.models import Tenant
-from sightline.triage import causes
+from sightline.triage import causes, views
 from sightline.triage.models import Cause, CauseState
+from sightline.webhooks import secrets
 from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.seeding import stories
-from sightline_dashboard.seeding.writing import Fate, Place, Trouble, write
+from sightline_dashboard.seeding.troubles import BUSY, DIED, UNPARSEABLE
+from sightline_dashboard.seeding.writing import Fate, Place, write
 
 HOST = "node1"
 PLACES = (
     Place(group=f"gpu0@{HOST}", host=HOST, gpu="gpu0"),
     Place(group=f"gpu1@{HOST}", host=HOST, gpu="gpu1"),
 )
-BUSY = Trouble(
-    outcome=AttemptOutcome.TRANSIENT,
-    code="engine_busy",
-    message="The engine's queue is full (503).",
-    error_type="EngineError",
-    phase="engine",
-    frames=(
-        "sightline_workers/attempt.py:151 _converse",
-        "sightline_workers/engines/openai_http.py:142 stream",
-    ),
-)
-DIED = Trouble(
-    outcome=AttemptOutcome.CRASH,
-    code="engine_died",
-    message="The engine died while the job was aboard: CUDA error: an illegal memory access was encountered",
-    error_type="EngineError",
-    phase="engine",
-    frames=(
-        "sightline_workers/attempt.py:151 _converse",
-        "sightline_workers/engines/openai_http.py:188 _read",
-    ),
-)
-UNPARSEABLE = Trouble(
-    outcome=AttemptOutcome.PERMANENT,
-    code="output_unparseable",
-    message="action must be one of key, type, mouse_move, left_click, right_click; got 'press_button'",
-    error_type="UnusableOutput",
-    phase="parse",
-    frames=("sightline/kinds/gui/answer.py:58 parse", "sightline/kinds/gui/kind.py:126 _repaired"),
-)
-
 # Fates that every kind meets once; the many that simply succeed come on top.
 FATES = (
     Fate(status=Status.QUEUED),
@@ -110,6 +84,8 @@ def seed(*, count: int, dice: random.Random) -> list[Job]:
     Job.objects.filter(status=Status.RUNNING).update(lease_until=now + _AHEAD)
     _triage()
     _minutes(now, dice)
+    _alerts(now)
+    _views()
     return sorted(jobs, key=lambda job: job.pk)
 
 
@@ -173,6 +149,66 @@ def _triage() -> None:
     by_code = {cause.code: cause for cause in Cause.objects.all()}
     causes.acknowledge(fingerprint=by_code[BUSY.code].pk, actor="admin:operator", owner="operator")
     Cause.objects.filter(pk=by_code[DIED.code].pk).update(state=CauseState.REGRESSED)
+
+
+def _alerts(now: datetime) -> None:
+    """One rule fires, one has fired, one is muted; the others are off, as they come."""
+    channel = Channel.objects.create(
+        url="https://pager.example.com/hooks/sightline",
+        description="Pager",
+        secret=secrets.encrypt(secrets.new()),
+    )
+    rules = {
+        rule.metric: rule for rule in Rule.objects.filter(metric__in=("engine_down", "failure_rate", "burn"))
+    }
+    for metric, name, threshold in (
+        ("engine_down", "An engine is down", 1.0),
+        ("failure_rate", "Many jobs fail", 0.1),
+        ("burn", "A kind burns its error budget", 14.4),
+    ):
+        rule = rules.get(metric) or Rule(
+            name=name, metric=metric, threshold=threshold, updated_at=now, updated_by="admin:operator"
+        )
+        rule.enabled = True
+        rule.muted_until = now + _AHEAD if metric == "burn" else None
+        rule.save()
+        rule.channels.add(channel)
+        rules[metric] = rule
+    Alert.objects.create(
+        rule=rules["engine_down"],
+        subject=f"gpu2@{HOST}",
+        state=AlertState.FIRING,
+        value=1,
+        peak=1,
+        detail="restarting: exit code 1, next start in 16 s",
+        since=now - timedelta(minutes=3),
+        fired_at=now - timedelta(minutes=2),
+        told_at=now - timedelta(minutes=2),
+    )
+    Alert.objects.create(
+        rule=rules["failure_rate"],
+        subject="ocr.default",
+        state=AlertState.RESOLVED,
+        value=0.18,
+        peak=0.31,
+        detail="2 of 61 in the last minutes",
+        since=now - timedelta(minutes=34),
+        fired_at=now - timedelta(minutes=32),
+        told_at=now - timedelta(minutes=32),
+        resolved_at=now - timedelta(minutes=18),
+    )
+
+
+def _views() -> None:
+    """What a shift looks at, where there is somebody to own it."""
+    owner = get_user_model().objects.filter(is_superuser=True).order_by("pk").first()
+    if owner is not None:
+        for name, search, shared in (
+            ("Failed today", "status:failed,quarantined created:>1d", True),
+            ("Waits on a retry", "status:queued run:>0", True),
+            ("Invoices of acme", "tenant:acme tag:invoices", False),
+        ):
+            views.save(owner=owner, actor="admin:operator", name=name, search=search, shared=shared)
 
 
 def _one_a_kind(told: list[stories.Story]) -> list[stories.Story]:

@@ -124,6 +124,7 @@ def write(
     JobMedia.objects.create(job=job, media=media)
     Attempt.objects.bulk_create(rows.attempts)
     JobEvent.objects.bulk_create(rows.events)
+    JobMedia.objects.create(job=job, media=media)
     JobTag.objects.bulk_create([JobTag(tenant=tenant, job=job, tag=tag) for tag in story.tags])
     Failure.objects.bulk_create(
         [

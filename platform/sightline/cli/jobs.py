@@ -1,7 +1,9 @@
 """`sightline jobs`: look at jobs and act on them, through the API."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,6 +39,17 @@ COLOURS = {
 @click.option("--fingerprint", default="", help="Only jobs that failed for this cause.")
 @click.option("--after", type=Moment(), help="Created later than: a time, a date, or 2h, 3d ago.")
 @click.option("--before", type=Moment(), help="Created earlier than.")
+@click.option(
+    "--search",
+    default="",
+    help="As the admin takes it: 'kind:ocr error:\"out of memory\" -status:succeeded'.",
+)
+@click.option(
+    "--export",
+    "file",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write all that is found to a file, CSV where it ends in .csv, else JSON lines; - is the terminal.",
+)
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
 @click.pass_context
@@ -50,6 +63,8 @@ def jobs(
     fingerprint: str,
     after: datetime | None,
     before: datetime | None,
+    search: str,
+    file: Path | None,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -60,14 +75,32 @@ def jobs(
 
     filters = {
         "status": status, "kind": kind, "tag": tag, "model": model, "session": session, "fingerprint": fingerprint,
+        "search": search, "created_after": after, "created_before": before,
     }  # fmt: skip
     with connected() as client:
-        found = client.jobs(limit=limit, **filters, created_after=after, created_before=before)
+        if file is not None:
+            _write(client.export(**filters), file)
+            return
+        found = client.jobs(limit=limit, **filters)
         if as_json:
             for job in found:
                 click.echo(json.dumps(job.document, ensure_ascii=False))
             return
         _print(list(found))
+
+
+def _write(found: Iterator[dict[str, Any]], file: Path) -> None:
+    """One line at a time, so that a million jobs take no more memory than one."""
+    from sightline import exports
+
+    form = "csv" if file.suffix == ".csv" else "jsonl"
+    count = 0
+    with click.open_file(str(file), "w", encoding="utf-8") as output:
+        output.write(exports.head(form))
+        for count, document in enumerate(found, start=1):  # noqa: B007 - told below
+            output.write(exports.line(form, document))
+    if str(file) != "-":
+        click.echo(f"{count} job{'s' * (count != 1)} in {file}.", err=True)
 
 
 def _print(found: "list[Job]") -> None:

@@ -18,7 +18,7 @@ ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _UPLOAD_S = 300.0
 """Half a gigabyte is checked and stored before the answer."""
 _PAGE = 100
-_BROKEN_READS = 10
+BROKEN_READS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +143,7 @@ class BatchOperations:
             except httpx.TransportError as error:
                 yield Close()
                 broken += 1
-                if broken > _BROKEN_READS:
+                if broken > BROKEN_READS:
                     raise Unreachable(f"{self._patience.url} broke off: {error}") from error
                 yield Pause(seconds=pause_after_break(broken))
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -10,14 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sightline.client.batches import BatchOperations
-from sightline.client.errors import Conflict, InvalidRequest, StreamUnusable
+import httpx
+
+from sightline.client.batches import BROKEN_READS, BatchOperations
+from sightline.client.errors import Conflict, InvalidRequest, StreamUnusable, Unreachable
 from sightline.client.images import Image, Uploads
-from sightline.client.patience import Patience
+from sightline.client.patience import Patience, pause_after_break
 from sightline.client.sessions import SessionOperations
 from sightline.client.streams import EventStream
 from sightline.client.values import Comparison, Event, Explanation, Job
-from sightline.client.wire import Emit, Flow, Json, Request
+from sightline.client.wire import Close, Emit, Flow, Json, Pause, Read, Request
 
 LONGEST_WAIT_S = 30.0
 """What one request asks the server to hold; longer waits are several requests."""
@@ -198,6 +201,31 @@ class Operations:
             if not page["has_more"]:
                 return
             query["cursor"] = page["next_cursor"]
+
+    def export(self, *, filters: Mapping[str, Filter]) -> Flow[None]:
+        """Emits every job as the export has it, newest first; an answer that breaks off goes on after its last job."""
+        query = {name: _text(value) for name, value in filters.items() if value}
+        broken = 0
+        while True:
+            request = Request(method="GET", path="/api/v1/jobs/export", query=query, read_s=60.0)
+            yield from self._patience.open(request)
+            rest = b""
+            try:
+                while data := (yield Read()):
+                    *whole, rest = (rest + data).split(b"\n")
+                    for line in whole:
+                        document = json.loads(line)
+                        query["cursor"], broken = document["id"], 0
+                        yield Emit(value=document)
+            except httpx.TransportError as error:
+                yield Close()
+                broken += 1
+                if broken > BROKEN_READS:
+                    raise Unreachable(f"{self._patience.url} broke off: {error}") from error
+                yield Pause(seconds=pause_after_break(broken))
+                continue
+            yield Close()
+            return
 
 
 def _text(value: str | datetime | None) -> str:

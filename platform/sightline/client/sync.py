@@ -197,6 +197,10 @@ class Client:
         """Jobs, newest first, page by page; `filters` as the API names them (kind, status, tag, …)."""
         return self._iterate(self._do.jobs(limit=limit, filters=filters))
 
+    def export(self, **filters: Filter) -> Iterator[dict[str, Any]]:
+        """Every job that the filters find, newest first, as one stream of documents with usage and times."""
+        return self._iterate(self._do.export(filters=filters))
+
     def send_file(self, file: Path, *, purpose: str = "batch") -> str:
         """The id of a file on the server; it is read while it is sent."""
         return self._run(self._do.batches.send_file(file, purpose=purpose))

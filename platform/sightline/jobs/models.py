@@ -121,6 +121,17 @@ class Job(models.Model):
             models.Index(fields=["status", "id"], name="job_status"),
             models.Index(fields=["kind", "id"], name="job_kind"),
             models.Index(fields=["session", "id"], name="job_session", condition=Q(session__isnull=False)),
+            # What people search by: without these a value that is rare, or not there at all, reads the whole table.
+            models.Index(fields=["model", "id"], name="job_model"),
+            models.Index(fields=["queue", "id"], name="job_queue"),
+            models.Index(fields=["group", "id"], name="job_group", condition=~Q(group="")),
+            models.Index(fields=["worker", "id"], name="job_worker", condition=~Q(worker="")),
+            models.Index(fields=["run", "id"], name="job_reruns", condition=Q(run__gt=1)),
+            models.Index(
+                fields=["served_from", "id"],
+                name="job_served",
+                condition=Q(served_from__in=("cache", "coalesced", "near")),
+            ),
             models.Index(fields=["ended_at"], name="job_ended"),
             # What retention deletes: there are few different retentions, and within one the order of the ends.
             models.Index(
@@ -184,8 +195,15 @@ class Attempt(models.Model):
         ordering = ["job", "run"]
         constraints = [models.UniqueConstraint(fields=["job", "run"], name="attempt_run")]
         indexes = [
+            # With what a search joins by, so that it reads the index alone.
             models.Index(
-                fields=["fingerprint", "-id"], name="attempt_fingerprint", condition=~Q(fingerprint="")
+                fields=["fingerprint", "-id"],
+                include=["job", "run"],
+                name="attempt_fingerprint",
+                condition=~Q(fingerprint=""),
+            ),
+            models.Index(
+                fields=["celery_task_id"], name="attempt_celery_task", condition=~Q(celery_task_id="")
             ),
         ]
 
@@ -235,7 +253,10 @@ class JobTag(models.Model):
     tag = models.CharField(max_length=64)
 
     class Meta:
-        indexes = [models.Index(fields=["tenant", "tag", "job"], name="jobtag_tenant_tag")]
+        indexes = [
+            models.Index(fields=["tenant", "tag", "job"], name="jobtag_tenant_tag"),
+            models.Index(fields=["tag", "job"], name="jobtag_tag"),  # an operator's: of all tenants
+        ]
 
     def __str__(self) -> str:
         return f"{self.tag} {self.job_id}"

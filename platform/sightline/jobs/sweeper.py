@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from sightline import clock
+from sightline.alerts.services import evaluate as alerts
 from sightline.batches.services import retention as batch_retention
 from sightline.batches.services import settle as batches
 from sightline.fleet import groups, leader, minutes, queues
@@ -31,13 +32,14 @@ log = logging.getLogger(__name__)
 EVERY_S = 1.0
 LEASE_S = 5.0
 RETENTION_EVERY_S = 60.0
+ALERTS_EVERY_S = 5.0
 NAME = "sweeper"
 
 
 def run(stop: threading.Event) -> None:
     """Sweep every second while leading, until `stop` is set."""
     holder = f"{socket.gethostname()}:{os.getpid()}"
-    retained = -RETENTION_EVERY_S
+    retained = looked = -RETENTION_EVERY_S
     minute: datetime | None = None
     images = unused.Rounds(unused_s=settings.UPLOAD_RETENTION_S)
     while not stop.is_set():
@@ -46,6 +48,9 @@ def run(stop: threading.Event) -> None:
             if leader.lead(name=NAME, holder=holder, lease_s=LEASE_S):
                 sweep_once()
                 minute = _step(partial(_minutes, minute)) or minute
+                if began - looked >= ALERTS_EVERY_S:
+                    looked = began
+                    _step(alerts.evaluate)
                 # A full batch means that there is more: go on next second.
                 if began - retained >= RETENTION_EVERY_S and not _retain(images):
                     retained = began
@@ -78,6 +83,7 @@ def _retain(images: unused.Rounds) -> bool:
     _step(images.look)
     _step(shadows.forget)
     full = _step(session_retention.apply_retention) == session_retention.BATCH or full
+    _step(alerts.forget)
     full = bool(_step(batch_retention.apply_retention)) or full
     return (_step(webhooks.apply_retention) == webhooks.BATCH) or full
 

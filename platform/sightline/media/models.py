@@ -39,7 +39,10 @@ class Media(models.Model):
         verbose_name_plural = "media"
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["tenant", "sha256"], name="media_tenant_sha256")]
-        indexes = [models.Index(fields=["tenant", "id"], name="media_tenant_id")]
+        indexes = [
+            models.Index(fields=["tenant", "id"], name="media_tenant_id"),
+            models.Index(fields=["sha256"], name="media_sha256"),  # an operator's: of all tenants
+        ]
 
     def __str__(self) -> str:
         return self.public_id

@@ -1,5 +1,6 @@
-"""Causes of failures, and bulk acts on frozen selections of jobs."""
+"""Causes of failures, bulk acts on frozen selections of jobs, and searches that have a name."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -139,3 +140,25 @@ class BulkItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.bulk_id} {self.position}"
+
+
+class SavedView(models.Model):
+    """A search that has a name, with the columns and the order in which its jobs are shown."""
+
+    id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="job_views")
+    name = models.CharField(max_length=60)
+    search = models.CharField(max_length=500, blank=True)
+    columns = models.JSONField(
+        default=list, help_text="Names of columns in their order; empty: the usual ones"
+    )
+    oldest_first = models.BooleanField(default=False)
+    shared = models.BooleanField(default=False, help_text="Everybody who sees jobs sees it")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="savedview_name")]
+
+    def __str__(self) -> str:
+        return self.name

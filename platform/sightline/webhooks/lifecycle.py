@@ -16,7 +16,7 @@ def attempted(delivery: Delivery, response: Response, *, tries: int, state: Deli
         "event=webhook_attempt message=%s endpoint=%s job=%s type=%s attempt=%d http=%s state=%s ms=%.1f error=%r",
         delivery.public_id,
         delivery.endpoint.public_id,
-        ids.encode(ids.JOB, delivery.job_id),
+        ids.encode(ids.JOB, delivery.job_id) if delivery.job_id else "-",
         delivery.type,
         tries,
         response.status or "-",

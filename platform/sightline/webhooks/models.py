@@ -14,15 +14,21 @@ class DeliveryState(models.TextChoices):
 
 
 class Endpoint(models.Model):
-    """An address of a tenant that is told of events, and the secret that its messages are signed with.
+    """An address that is told of events, and the secret that its messages are signed with.
+
+    One of a tenant is told of its jobs; one of nobody's is the platform's own and is told of alerts.
 
     Each tenant has at most one with `one_off`: it stands for the addresses that single jobs name, whose messages
     are signed with its secret.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
-    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, related_name="webhook_endpoints")
-    url = models.CharField(max_length=2048, blank=True, help_text="Empty for the one-off endpoint")
+    tenant = models.ForeignKey(
+        "tenants.Tenant", null=True, on_delete=models.CASCADE, related_name="webhook_endpoints"
+    )
+    url = models.CharField(
+        max_length=2048, blank=True, help_text="https://… or mailto:…; empty for the one-off endpoint"
+    )
     one_off = models.BooleanField(default=False)
     events = models.JSONField(default=list, help_text="Event types; empty for all")
     description = models.CharField(max_length=200, blank=True)
@@ -55,7 +61,11 @@ class Delivery(models.Model):
 
     id = models.UUIDField(primary_key=True, default=ids.new_id, editable=False)
     tenant = models.ForeignKey(
-        "tenants.Tenant", on_delete=models.CASCADE, related_name="webhook_deliveries", db_index=False
+        "tenants.Tenant",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="webhook_deliveries",
+        db_index=False,
     )
     endpoint = models.ForeignKey(
         Endpoint, on_delete=models.CASCADE, related_name="deliveries", db_index=False
@@ -63,7 +73,8 @@ class Delivery(models.Model):
     url = models.CharField(max_length=2048, help_text="Where it goes")
     type = models.CharField(max_length=30)
     job_id = models.UUIDField(
-        help_text="The job; a number only, for jobs and deliveries are kept differently"
+        null=True,
+        help_text="The job; a number only, for jobs and deliveries are kept differently. Empty: an alert",
     )
     body = models.TextField(help_text="The very bytes, so that every attempt sends the same")
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)

@@ -30,6 +30,8 @@ def test_the_document_is_valid_and_every_path_answers(api: Api) -> None:
                 response_id="resp_" + job[4:],
                 file_id="file-" + job[4:],
                 batch_id="batch_" + job[4:],
+                rule_id="rule_" + job[4:],
+                channel_id="channel_" + job[4:],
             )
             status = getattr(api.client, method)(here).status_code
             declared = {int(code) for code in operations[method]["responses"]}

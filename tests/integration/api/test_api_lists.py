@@ -42,7 +42,7 @@ def test_filters_narrow_the_list(api: Api) -> None:
     assert listed(f"created_after={chat['created_at']}") in ([ocr["id"]], [ocr["id"], chat["id"]])
     assert listed("created_after=2999-01-01") == []
     assert listed("created_before=2999-01-01T00:00:00Z") == [ocr["id"], chat["id"]]
-    problem(api.client.get(f"{JOBS}?session=x"), 422, "unknown_field")
+    problem(api.client.get(f"{JOBS}?colour=red"), 422, "unknown_field")
 
 
 def test_failures_are_found_by_their_fingerprint(api: Api) -> None:

@@ -18,7 +18,7 @@ from sightline.tenants import keys
 from sightline.tenants.models import ApiKey, Tenant
 from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.seeding import stories
-from sightline_dashboard.seeding.seed import BUSY
+from sightline_dashboard.seeding.troubles import BUSY
 from sightline_dashboard.seeding.writing import Fate
 
 pytestmark = pytest.mark.django_db

@@ -9,11 +9,12 @@ from django.test import Client
 from django.urls import reverse
 
 from sightline.audit.models import Entry
+from sightline.fleet import burn
 from sightline.fleet.models import Minute
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
 from sightline.triage.models import Bulk, BulkState, Cause, CauseState
-from sightline_dashboard.home import burn, charts
+from sightline_dashboard.home import charts
 from sightline_dashboard.home.database_time import database_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_url")]

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
+from sightline import exports
 from sightline.api.native import schemas
 from sightline.api.native.request import SESSION_ID
 from sightline.jobs.status import Status
@@ -157,35 +158,58 @@ create = operation(
         **problems(400, 408, 409, 413, 415, 422, 429),
     },
 )
+_FILTERS = [
+    _query("kind", "Only this kind.", enum=list(KINDS)),
+    _query(
+        "status",
+        "Only these, between commas.",
+        {"type": "string", "pattern": f"^({_ONE_STATUS})(,({_ONE_STATUS}))*$"},
+    ),
+    _query("tag", "Only jobs with this tag."),
+    _query("model", "Only this model tag."),
+    _query(
+        "session",
+        "Only jobs that went on from this session.",
+        {"type": "string", "pattern": SESSION_ID},
+    ),
+    _query(
+        "fingerprint",
+        "Only jobs of which an attempt failed for this cause; an attempt's error shows it.",
+        {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+    ),
+    _query("created_after", "Later than this time.", MOMENT),
+    _query("created_before", "Earlier than this time.", MOMENT),
+    _query(
+        "search", 'As the admin\'s search box takes it: kind:ocr error:"out of memory" -status:succeeded.'
+    ),
+]
 listing = operation(
     operation_id="listJobs",
     summary="List jobs, newest first",
     tags=["jobs"],
     parameters=[
-        _query("kind", "Only this kind.", enum=list(KINDS)),
-        _query(
-            "status",
-            "Only these, between commas.",
-            {"type": "string", "pattern": f"^({_ONE_STATUS})(,({_ONE_STATUS}))*$"},
-        ),
-        _query("tag", "Only jobs with this tag."),
-        _query("model", "Only this model tag."),
-        _query(
-            "session",
-            "Only jobs that went on from this session.",
-            {"type": "string", "pattern": SESSION_ID},
-        ),
-        _query(
-            "fingerprint",
-            "Only jobs of which an attempt failed for this cause; an attempt's error shows it.",
-            {"type": "string", "pattern": "^[0-9a-f]{16}$"},
-        ),
-        _query("created_after", "Later than this time.", MOMENT),
-        _query("created_before", "Earlier than this time.", MOMENT),
+        *_FILTERS,
         _query("cursor", "next_cursor of the page before.", {"type": "string", "pattern": JOB_ID}),
         LIMIT,
     ],
     responses={(200, JSON): schemas.JobList, **problems(422)},
+)
+export = operation(
+    operation_id="exportJobs",
+    summary="All jobs that the filters find, as one file",
+    description="Newest first, sent while it is read. CSV has a line a job; a line of JSON holds what the list shows,"
+    " with usage and times.",
+    tags=["jobs"],
+    parameters=[
+        *_FILTERS,
+        _query("cursor", "Go on after this job.", {"type": "string", "pattern": JOB_ID}),
+        _query("format", "By default jsonl.", enum=list(exports.FORMATS)),
+    ],
+    responses={
+        (200, "application/jsonl"): {"type": "string"},
+        (200, "text/csv"): {"type": "string"},
+        **problems(422),
+    },
 )
 read = operation(
     operation_id="getJob",

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from sightline import ids
 from sightline.api.native.representation import summary
@@ -15,11 +15,10 @@ from sightline.jobs.models import Attempt, Job, JobTag
 from sightline.jobs.status import Status
 from sightline.kinds.registry import KINDS
 from sightline.tenants.models import Tenant
+from sightline.triage import search
 
 LIMIT, MOST = 50, 200
 
-_CLOCK_SLACK = timedelta(hours=2)
-"""Ids carry the time of the web host's clock, `created_at` the database's: how far they may be apart."""
 _FILTERS = (
     "kind",
     "status",
@@ -29,22 +28,17 @@ _FILTERS = (
     "fingerprint",
     "created_after",
     "created_before",
-    "limit",
+    "search",
     "cursor",
 )
 
 
 def page(*, tenant: Tenant, query: Mapping[str, str]) -> dict[str, Any]:
     """One page. The cursor is the last job shown, so rows that are added or deleted meanwhile move nothing."""
-    unknown = [name for name in query if name not in _FILTERS]
-    if unknown:
-        raise refuse_query(
-            unknown[0], "There is no filter of this name: " + ", ".join(_FILTERS) + ".", "unknown_field"
-        )
     limit = read_limit(query.get("limit"))
-    rows = list(
-        Job.objects.filter(_matching(tenant, query)).order_by("-id").defer("input", "output")[: limit + 1]
-    )
+    filters = {name: query[name] for name in query if name != "limit"}
+    found = matching(tenant=tenant, query=filters)
+    rows = list(found.order_by("-id").defer("input", "output")[: limit + 1])
     shown = rows[:limit]
     more = len(rows) > limit
     return {
@@ -55,7 +49,15 @@ def page(*, tenant: Tenant, query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _matching(tenant: Tenant, query: Mapping[str, str]) -> Q:
+def matching(*, tenant: Tenant, query: Mapping[str, str]) -> QuerySet[Job]:
+    """A tenant's jobs that the filters leave. Raises InvalidInput."""
+    if unknown := [name for name in query if name not in _FILTERS]:
+        names = ", ".join(_FILTERS)
+        raise refuse_query(unknown[0], f"There is no filter of this name: {names}.", "unknown_field")
+    return Job.objects.filter(_wanted(tenant, query))
+
+
+def _wanted(tenant: Tenant, query: Mapping[str, str]) -> Q:
     wanted = Q(tenant=tenant, erased_at=None, shadow=False)
     if (kind := query.get("kind")) is not None:
         wanted &= Q(kind=_one_of("kind", kind, list(KINDS)))
@@ -72,16 +74,25 @@ def _matching(tenant: Tenant, query: Mapping[str, str]) -> Q:
         wanted &= Q(pk__in=failed.values("job_id"))
     if (after := query.get("created_after")) is not None:
         moment = _moment("created_after", after)
-        wanted &= Q(created_at__gt=moment, id__gte=_first_id(moment - _CLOCK_SLACK))
+        wanted &= Q(created_at__gt=moment, id__gte=ids.first_of(moment - ids.CLOCK_SLACK))
     if (before := query.get("created_before")) is not None:
         moment = _moment("created_before", before)
-        wanted &= Q(created_at__lt=moment, id__lte=_first_id(moment + _CLOCK_SLACK))
+        wanted &= Q(created_at__lt=moment, id__lte=ids.first_of(moment + ids.CLOCK_SLACK))
+    if (words := query.get("search")) is not None:
+        wanted &= _found(words)
     if (cursor := query.get("cursor")) is not None:
         try:
             wanted &= Q(id__lt=ids.decode(ids.JOB, cursor))
         except ids.InvalidId as error:
             raise refuse_query("cursor", "Use the next_cursor of the page before.") from error
     return wanted
+
+
+def _found(words: str) -> Q:
+    try:
+        return search.condition(words)
+    except InvalidInput as refused:
+        raise refuse_query("search", refused.detail) from refused
 
 
 def read_limit(text: str | None) -> int:
@@ -123,11 +134,6 @@ def _moment(name: str, text: str) -> datetime:
 
 def _out_of_range() -> datetime:
     raise ValueError("the year is out of range")
-
-
-def _first_id(moment: datetime) -> UUID:
-    """The lowest UUIDv7 of a millisecond."""
-    return UUID(int=(int(moment.timestamp() * 1000) & (2**48 - 1)) << 80)
 
 
 def refuse_query(name: str, detail: str, code: str | None = None) -> InvalidInput:

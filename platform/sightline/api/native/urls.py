@@ -12,9 +12,19 @@ from sightline.api.native.actions import (
     ReleaseView,
     RetryView,
 )
+from sightline.api.native.alerts import (
+    AlertsView,
+    ChannelsView,
+    ChannelView,
+    RuleMuteView,
+    RulesView,
+    RuleTestView,
+    RuleView,
+)
 from sightline.api.native.bulk import BulkItemsView, BulkRunView, BulkStopView, BulksView, BulkView
 from sightline.api.native.comparison import CompareView
 from sightline.api.native.events import EventsView
+from sightline.api.native.export import ExportView
 from sightline.api.native.groups import GroupsView, GroupView
 from sightline.api.native.jobs import JobsView, JobView
 from sightline.api.native.keys import KeysView, KeyView, QuotasView, RotateKeyView
@@ -35,6 +45,7 @@ from sightline.api.native.webhooks import (
 
 urlpatterns = [
     path("jobs", JobsView.as_view(), name="jobs"),
+    path("jobs/export", ExportView.as_view(), name="jobs-export"),
     path("jobs/<str:public_id>", JobView.as_view(), name="job"),
     path("jobs/<str:public_id>/cancel", CancelView.as_view(), name="job-cancel"),
     path("jobs/<str:public_id>/expire", ExpireView.as_view(), name="job-expire"),
@@ -65,6 +76,13 @@ urlpatterns = [
     path("bulk/<str:public_id>/run", BulkRunView.as_view(), name="bulk-run"),
     path("bulk/<str:public_id>/stop", BulkStopView.as_view(), name="bulk-stop"),
     path("bulk/<str:public_id>/items", BulkItemsView.as_view(), name="bulk-items"),
+    path("alerts", AlertsView.as_view(), name="alerts"),
+    path("alert-rules", RulesView.as_view(), name="alert-rules"),
+    path("alert-rules/<str:rule_id>", RuleView.as_view(), name="alert-rule"),
+    path("alert-rules/<str:rule_id>/mute", RuleMuteView.as_view(), name="alert-rule-mute"),
+    path("alert-rules/<str:rule_id>/test", RuleTestView.as_view(), name="alert-rule-test"),
+    path("alert-channels", ChannelsView.as_view(), name="alert-channels"),
+    path("alert-channels/<str:channel_id>", ChannelView.as_view(), name="alert-channel"),
     path("webhook-endpoints", EndpointsView.as_view(), name="webhook-endpoints"),
     path("webhook-endpoints/<str:public_id>", EndpointView.as_view(), name="webhook-endpoint"),
     path("webhook-endpoints/<str:public_id>/secret", SecretView.as_view(), name="webhook-secret"),

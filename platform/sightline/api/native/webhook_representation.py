@@ -1,6 +1,7 @@
 """Endpoints and deliveries as the API shows them."""
 
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from sightline import ids
 from sightline.api.native.representation import moment
@@ -41,7 +42,7 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
         "endpoint": delivery.endpoint.public_id,
         "url": delivery.url,
         "type": delivery.type,
-        "job": ids.encode(ids.JOB, delivery.job_id),
+        "job": ids.encode(ids.JOB, cast(UUID, delivery.job_id)),  # a tenant's are all about jobs
         "state": str(delivery.state),
         "tries": delivery.tries,
         "next_attempt_at": moment(delivery.due_at) if waits else None,

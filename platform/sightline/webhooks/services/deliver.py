@@ -5,7 +5,7 @@ from django.db import connection
 from sightline import clock
 from sightline.clock import After
 from sightline.net import addresses
-from sightline.webhooks import lifecycle, sender, signing
+from sightline.webhooks import lifecycle, mail, sender, signing
 from sightline.webhooks.models import DeliveryState, Endpoint
 from sightline.webhooks.secrets import SecretUnreadable
 from sightline.webhooks.sender import Response
@@ -28,6 +28,9 @@ def deliver_next() -> tuple[str, DeliveryState | None] | None:
 
 def _send(parcel: Parcel) -> Response:
     delivery, endpoint = parcel.delivery, parcel.delivery.endpoint
+    if delivery.url.startswith(mail.SCHEME):
+        connection.close()
+        return mail.send(to=delivery.url, message_id=delivery.public_id, body=delivery.body)
     # The database's clock: that is the one by which the previous secret was given its end.
     now = clock.parse(Endpoint.objects.filter(pk=endpoint.pk).values_list(After(), flat=True)[0])
     try:

@@ -100,7 +100,9 @@ def enable(*, endpoint: Endpoint) -> None:
         _note(endpoint.tenant_id)
 
 
-def _note(tenant_id: UUID) -> None:
+def _note(tenant_id: UUID | None) -> None:
     """Keep on the tenant whether anybody listens: a submission has that row at hand, and asks no more."""
+    if tenant_id is None:
+        return
     listening = Endpoint.objects.filter(tenant_id=OuterRef("pk"), one_off=False, disabled_at=None)
     Tenant.objects.filter(pk=tenant_id).update(has_webhooks=Exists(listening))

@@ -1,7 +1,9 @@
 """Write what webhooks will be told, in the transaction of the ending that they are told of."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -40,6 +42,28 @@ def announce(*, job_id: UUID, tenant_id: UUID, kind: str, status: str, url: str)
         transaction.on_commit(lambda: wakeups.publish(queue=DELIVER, count=len(targets)))
 
 
+def tell(*, endpoints: Sequence[Endpoint], type_: str, data: Mapping[str, Any]) -> int:
+    """A delivery of something else than a job to each endpoint that is not disabled; how many.
+
+    Call it inside the transaction that makes it true.
+    """
+    body = json.dumps({"type": type_, "timestamp": _now(), "data": dict(data)}, separators=(",", ":"))
+    listening = [endpoint for endpoint in endpoints if endpoint.disabled_at is None]
+    for endpoint in listening:
+        Delivery.objects.create(
+            tenant_id=endpoint.tenant_id,
+            endpoint=endpoint,
+            url=endpoint.url,
+            type=type_,
+            body=body,
+            due_at=After(),
+            created_at=After(),
+        )
+    if listening:
+        transaction.on_commit(lambda: wakeups.publish(queue=DELIVER, count=len(listening)))
+    return len(listening)
+
+
 def one_off_endpoint(*, tenant_id: UUID) -> Endpoint:
     """The tenant's endpoint for addresses that single jobs name; made when it is first needed."""
     found = Endpoint.objects.filter(tenant_id=tenant_id, one_off=True).first()
@@ -59,7 +83,7 @@ def _body(type_: str, job_id: UUID, kind: str, status: str) -> str:
     public_id = ids.encode(ids.JOB, job_id)
     message = {
         "type": type_,
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": _now(),
         "data": {
             "id": public_id,
             "kind": kind,
@@ -68,3 +92,7 @@ def _body(type_: str, job_id: UUID, kind: str, status: str) -> str:
         },
     }
     return json.dumps(message, separators=(",", ":"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
