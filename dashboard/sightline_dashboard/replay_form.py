@@ -1,5 +1,7 @@
 """What a replay has otherwise: the model, the pixel budget, the sampling."""
 
+import hashlib
+import uuid
 from typing import Any
 
 from django import forms
@@ -23,6 +25,9 @@ _FIELDS = {
 class ReplayForm(forms.Form):
     """Empty takes the kind's default. Whether a number makes sense is the kind's to say, as for every request."""
 
+    shown = forms.CharField(
+        required=False, widget=forms.HiddenInput, max_length=64, initial=lambda: str(uuid.uuid4())
+    )
     model = forms.ChoiceField()
     pixels_min = forms.IntegerField(
         required=False, label="Fewest pixels", help_text="Width × height that an image is enlarged to."
@@ -52,6 +57,8 @@ class ReplayForm(forms.Form):
         tags = list(dict.fromkeys([*settings.MODELS, job.model]))
         self.fields["model"].choices = [(tag, tag) for tag in tags]  # type: ignore[attr-defined]
         for field in self.fields.values():
+            if field.widget.is_hidden:
+                continue
             field.widget.attrs |= {"class": "sl-input"}
             if not isinstance(field, forms.ChoiceField):
                 # A number field of a browser silently drops what it takes for none; ours say what is wrong.
@@ -69,6 +76,16 @@ class ReplayForm(forms.Form):
         }
         params = {name: given[name] for name in _PARAMS}
         return Replay(model=given["model"], params={**params, "pixels": pixels or None})
+
+    def key(self) -> str | None:
+        """Names what the form asks for: the form as it was shown once, and what it holds.
+
+        Sent twice it is one replay; gone back to and changed, it is another.
+        """
+        if not self.cleaned_data["shown"]:
+            return None
+        asked = self.changes().model_dump_json()
+        return f"admin:{hashlib.sha256((self.cleaned_data['shown'] + asked).encode()).hexdigest()}"
 
     def refuse(self, problem: Problem) -> None:
         """Put the refusal beside the fields that it is about."""

@@ -11,9 +11,8 @@ from django.urls import URLPattern, path, reverse
 
 from sightline.api.authentication import Sender
 from sightline.api.native.replay import replay
-from sightline.api.native.schemas import Replay
 from sightline.audit import services as audit
-from sightline.errors import Problem
+from sightline.errors import Conflict, Problem
 from sightline.jobs.models import Job
 from sightline_dashboard.admin.read_only import HistoryAdmin, actor
 from sightline_dashboard.compare.page import address, build
@@ -49,7 +48,7 @@ class ComparisonPages(_Base):
         form = ReplayForm(request.POST or None, job=job)
         if request.method == "POST" and form.is_valid():
             try:
-                made = _replayed(job, form.changes(), actor=actor(request))
+                made = _replayed(job, form, actor=actor(request))
             except Problem as problem:
                 form.refuse(problem)
             else:
@@ -80,11 +79,18 @@ class ComparisonPages(_Base):
         return TemplateResponse(request, "sightline_dashboard/compare/page.html", context)
 
 
-def _replayed(job: Job, changes: Replay, *, actor: str) -> Job:
-    """The new job and who asked for it, or neither. It counts for the quotas of the job's own tenant."""
+def _replayed(job: Job, form: ReplayForm, *, actor: str) -> Job:
+    """The new job and who asked for it, or neither; once for each form that was shown, however often it is sent.
+
+    It counts for the quotas of the job's own tenant.
+    """
     with transaction.atomic():
-        made = replay(sender=Sender(tenant=job.tenant, key=None), job=job, changes=changes)
-        assert isinstance(made, Job)  # noqa: S101 (nobody named the request, so there is no first answer to it)
+        sender = Sender(tenant=job.tenant, key=None)
+        made = replay(sender=sender, job=job, changes=form.changes(), key=form.key())
+        if not isinstance(made, Job):
+            if made.job is None:
+                raise Conflict("The job that this form made has been deleted since.")
+            return made.job
         audit.write(
             actor=actor,
             action="job.replay",

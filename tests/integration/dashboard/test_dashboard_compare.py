@@ -98,6 +98,19 @@ def test_a_replay_counts_for_the_tenants_quotas(stage: Any, operator: Client) ->
     assert Job.objects.filter(replay_of=job.pk).count() == 1
 
 
+def test_a_form_sent_twice_is_one_replay_and_changed_another(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.click())
+    shown = re.search(r'name="shown" value="([^"]+)"', text(operator.get(address("replay", job))))
+    assert shown is not None
+    given = {"model": "default", "temperature": "0.4", "shown": shown[1]}
+    first, second = (operator.post(address("replay", job), given)["Location"] for _ in range(2))
+    assert first == second
+    assert Job.objects.filter(replay_of=job.pk).count() == 1
+    assert Entry.objects.filter(action="job.replay").count() == 1
+    third = operator.post(address("replay", job), {**given, "temperature": "0.6"})["Location"]
+    assert third != first
+
+
 def test_only_who_may_operate_replays(stage: Any) -> None:
     job = stage.job(stories.click())
     viewer = stage.browser_of("viewer", "view_job")
