@@ -5,8 +5,9 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = (
-    "tests/acceptance/",  # one vLLM at a time: each takes 3 GB of memory and a core
-    "tests/integration/v1/",  # the package's platform
+    "tests/acceptance/test_vllm",  # one engine for all
+    "tests/acceptance/",  # one platform on vLLM after the other: each takes 3 GB of memory and a core
+    "tests/integration/v1/",  # one platform for all
 )
 """Tests whose files begin so share more than a file's fixtures."""
 
