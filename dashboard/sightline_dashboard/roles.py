@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
 _SEEN = ("jobs", "fleet", "triage", "alerts", "media", "webhooks", "batches")
+_SEEN_ALSO = ("near.check", "near.switch")
 _OPERATED = (
     "jobs.job",
     "fleet.queue",
@@ -16,6 +17,7 @@ _OPERATED = (
     "alerts.rule",
     "alerts.channel",
     "media.blockedmedia",
+    "near.switch",
 )
 _ADMINISTERED = ("tenants", "auth", "audit", "alerts")
 
@@ -28,6 +30,9 @@ def make(**signal: Any) -> None:
     Permissions that somebody added to a role stay.
     """
     seen = Q(content_type__app_label__in=_SEEN, codename__startswith="view_") & ~_images()
+    for name in _SEEN_ALSO:
+        app, model = name.split(".")
+        seen |= Q(content_type__app_label=app, codename=f"view_{model}")
     operated = Q()
     for name in _OPERATED:
         app, model = name.split(".")

@@ -1,5 +1,6 @@
 """Bulk acts: the dry run, the first three, the rest; progress and a stop button."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,7 +17,7 @@ from sightline.triage import bulk as bulks
 from sightline.triage.models import Bulk, BulkItem, Cause, ItemState
 from sightline.triage.verbs import VERBS
 from sightline_dashboard import badges
-from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post
+from sightline_dashboard.admin.read_only import HistoryAdmin, actor, only_post, reason
 
 FAILURES = 50
 
@@ -71,6 +72,7 @@ class BulkAdmin(HistoryAdmin):
             "bulk": bulk,
             "verb": verb,
             "first": min(bulks.FIRST, bulk.total),
+            "rest": max(0, bulk.total - bulks.FIRST),
             "outcomes": sorted(bulks.outcomes(bulk).items()) if bulk.started_at else [],
             "refused": list(
                 BulkItem.objects.filter(bulk=bulk, state=ItemState.FAILED).select_related("job")[:FAILURES]
@@ -88,10 +90,10 @@ class BulkAdmin(HistoryAdmin):
         try:
             bulk = bulks.freeze(
                 action=request.POST.get("action", ""),
-                search=request.POST.get("search", ""),
+                search=request.POST.get("search", "") or (f"fingerprint:{cause.pk}" if cause else ""),
                 actor=actor(request),
                 cause=cause,
-                reason=request.POST.get("reason", ""),
+                reason=reason(request),
             )
         except Problem as problem:
             messages.error(request, problem.detail)
@@ -104,7 +106,7 @@ class BulkAdmin(HistoryAdmin):
         return self._to(bulk)
 
     def run_view(self, request: HttpRequest, key: Any) -> HttpResponse:
-        return self._operate(request, key, bulks.run)
+        return self._operate(request, key, partial(bulks.run, reason=reason(request)))
 
     def stop_view(self, request: HttpRequest, key: Any) -> HttpResponse:
         return self._operate(request, key, bulks.stop)

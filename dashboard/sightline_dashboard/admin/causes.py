@@ -20,6 +20,8 @@ from sightline_dashboard.home.database_time import database_now
 
 SAMPLES = 10
 _COUNTED = 10_000
+MUTES = {"1": "an hour", "4": "4 hours", "24": "a day", "168": "a week"}
+"""Hours, and how they are said."""
 
 
 @admin.register(Cause)
@@ -29,16 +31,16 @@ class CauseAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        chosen = board.variant(request)
-        if chosen is None:
+        variant = board.variant(request)
+        if variant is None:
             raise Http404
         context = {
             **self.admin_site.each_context(request),
             "title": "Errors",
-            "parts": board.parts(chosen),
+            "parts": board.parts(variant),
             "board": "errors",
             "views": [(key, words) for key, (words, _) in VIEWS.items()],
-            "chosen": chosen,
+            "chosen": request.GET.get("view", "inbox"),
         }
         return TemplateResponse(request, "sightline_dashboard/causes/inbox.html", context)
 
@@ -59,7 +61,7 @@ class CauseAdmin(ReadOnlyAdmin):
         attempts = Attempt.objects.filter(fingerprint=cause.pk).order_by("-id")
         context = {
             **self.admin_site.each_context(request),
-            "title": cause.code or cause.error_type,
+            "title": "One cause",
             "row": row_of(cause, now),
             "cause": cause,
             "tallies": [
@@ -74,6 +76,7 @@ class CauseAdmin(ReadOnlyAdmin):
             "bulks": list(Bulk.objects.filter(cause=cause)[:5]),
             "may_operate": self.has_operate_permission(request),
             "may_retry": request.user.has_perm("jobs.change_job"),
+            "mutes": MUTES,
             "search": f"fingerprint:{cause.pk}",
             "now": now,
         }
@@ -104,6 +107,9 @@ class CauseAdmin(ReadOnlyAdmin):
             case "acknowledge":
                 causes.acknowledge(fingerprint=fingerprint, actor=who, owner=request.user.get_username())
                 return "It is yours."
+            case "release":
+                causes.reopen(fingerprint=fingerprint, actor=who)
+                return "It is nobody's."
             case "resolve":
                 causes.resolve(fingerprint=fingerprint, actor=who)
                 return "Resolved. If it fails again, it comes back as regressed."
@@ -111,8 +117,11 @@ class CauseAdmin(ReadOnlyAdmin):
                 causes.reopen(fingerprint=fingerprint, actor=who)
                 return "Open again."
             case "mute":
-                causes.mute(fingerprint=fingerprint, actor=who, hours=24)
-                return "Muted for 24 hours."
+                hours = request.POST.get("hours", "24")
+                if hours not in MUTES:
+                    raise Http404
+                causes.mute(fingerprint=fingerprint, actor=who, hours=float(hours))
+                return f"Muted for {MUTES[hours]}; a regression ends it."
             case "unmute":
                 causes.mute(fingerprint=fingerprint, actor=who, hours=0)
                 return "In the inbox again."

@@ -11,7 +11,7 @@ from sightline.errors import NotFound, Problem
 from sightline.fleet import groups, seats
 from sightline.fleet.models import Group
 from sightline_dashboard import badges
-from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post
+from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post, reason
 
 
 @admin.register(Group)
@@ -62,10 +62,10 @@ class GroupAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         try:
             if drain:
-                groups.drain(group_id=object_id, actor=actor(request))
+                groups.drain(group_id=object_id, actor=actor(request), reason=reason(request))
                 messages.success(request, f"{object_id} takes no new jobs; those aboard end.")
             else:
-                groups.undrain(group_id=object_id, actor=actor(request))
+                groups.undrain(group_id=object_id, actor=actor(request), reason=reason(request))
                 messages.success(request, f"{object_id} takes jobs again.")
         except NotFound as missing:
             messages.error(request, missing.detail)

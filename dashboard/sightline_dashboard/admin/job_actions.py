@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
+
+from sightline.audit import services as audit
 from sightline.errors import Conflict
 from sightline.jobs.models import Job
 from sightline.jobs.services.move import move
@@ -30,6 +33,7 @@ def moving(seats: str) -> Verb:
         done=f"waits for {seats} seats",
         applies_to=frozenset({Status.QUEUED}),
         act=lambda job, actor: move(job=job, seats=seats, actor=actor),
+        recorded=True,
     )
 
 
@@ -63,9 +67,24 @@ def act(verb: Verb, jobs: Sequence[Job], *, actor: str) -> tuple[int, list[str]]
             refusals.append(f"{job.public_id} is {job.status}.")
             continue
         try:
-            verb.act(job, actor)
+            with transaction.atomic():
+                before = job.status
+                verb.act(job, actor)
+                if not verb.recorded:
+                    _record(verb, job, before, actor)
         except Conflict as conflict:
             refusals.append(f"{job.public_id}: {conflict.detail}")
         else:
             done += 1
     return done, refusals
+
+
+def _record(verb: Verb, job: Job, before: str, actor: str) -> None:
+    after = Job.objects.values_list("status", flat=True).get(pk=job.pk)
+    audit.write(
+        actor=actor,
+        action=f"job.{verb.name}",
+        subject=job.public_id,
+        before={"status": before},
+        after={"status": after},
+    )

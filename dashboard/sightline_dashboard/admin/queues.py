@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from sightline.fleet import queues
 from sightline.fleet.models import Queue
 from sightline_dashboard import badges
-from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post
+from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post, reason
 
 
 @admin.register(Queue)
@@ -44,9 +44,9 @@ class QueueAdmin(ReadOnlyAdmin):
         if name not in queues.names():
             raise Http404
         if pause:
-            queues.pause(name=name, actor=actor(request))
+            queues.pause(name=name, actor=actor(request), reason=reason(request))
             messages.success(request, f"{name} is paused: jobs are accepted and wait.")
         else:
-            queues.resume(name=name, actor=actor(request))
+            queues.resume(name=name, actor=actor(request), reason=reason(request))
             messages.success(request, f"{name} is open again.")
         return HttpResponseRedirect(reverse("admin:index"))

@@ -46,3 +46,8 @@ def only_post(request: HttpRequest) -> HttpResponse | None:
 def actor(request: HttpRequest) -> str:
     """Who did it, as it is kept with the event."""
     return f"admin:{request.user.get_username()}"
+
+
+def reason(request: HttpRequest) -> str:
+    """Why they did it, for the audit's record; empty where nobody asked or said."""
+    return request.POST.get("reason", "").strip()[:500]

@@ -12,16 +12,20 @@ from sightline_dashboard.home.database_time import database_now
 
 
 def variant(request: HttpRequest) -> str | None:
-    """The chosen view; None: it does not exist, or this person may not see it."""
+    """The chosen view and what may be done there; None: it does not exist, or this person may not see it."""
     chosen = request.GET.get("view", "inbox")
-    return chosen if chosen in VIEWS and request.user.has_perm("triage.view_cause") else None
+    if chosen not in VIEWS or not request.user.has_perm("triage.view_cause"):
+        return None
+    return f"{chosen},retry" if request.user.has_perm("jobs.change_job") else chosen
 
 
-def parts(chosen: str) -> Parts:
+def parts(variant: str) -> Parts:
     now = database_now()
+    chosen, *may = variant.split(",")
     shown: dict[str, Any] = {
         "rows": rows(VIEWS[chosen][1](now=now), now=now),
         "chosen": chosen,
+        "may": may,
         "limit": SHOWN,
         "now": now,
     }
@@ -33,4 +37,4 @@ def parts(chosen: str) -> Parts:
 
 def draw(variants: Collection[str]) -> dict[str, Parts]:
     """One query for each view that is watched."""
-    return {chosen: parts(chosen) for chosen in variants}
+    return {variant: parts(variant) for variant in variants}

@@ -1,8 +1,17 @@
-"""One row an act. The database refuses to change one (a trigger of the first migration)."""
+"""One row an act. The database refuses to change one, and PostgreSQL to delete one too (triggers of migrations)."""
 
 from typing import Any, NoReturn
 
 from django.db import models
+
+_REFUSED = "The audit record is append-only."
+
+
+class AppendOnly(models.QuerySet["Entry"]):
+    """Rows that are written once, and read. A trigger refuses updates."""
+
+    def delete(self) -> NoReturn:
+        raise TypeError(_REFUSED)
 
 
 class Entry(models.Model):
@@ -19,6 +28,8 @@ class Entry(models.Model):
     after = models.JSONField(default=dict)
     reason = models.CharField(max_length=500, blank=True)
 
+    objects = AppendOnly.as_manager()
+
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "entries"
@@ -27,4 +38,4 @@ class Entry(models.Model):
         return f"{self.actor} {self.action} {self.subject}"
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("The audit record is append-only.")
+        raise TypeError(_REFUSED)

@@ -64,22 +64,43 @@ def report(*, group_id: str, state: EngineState, accepting: bool, probation: boo
     return Intake.CLOSED
 
 
-def drain(*, group_id: str, actor: str) -> None:
+def drain(*, group_id: str, actor: str, reason: str = "") -> None:
     """Take no new job from the next claim on; those aboard end. Survives restarts."""
     with transaction.atomic():
+        before = _word(group_id)
         if not Group.objects.filter(pk=group_id).update(
             drained_at=After(), intake=Intake.CLOSED, detail=f"drained by {actor}"
         ):
             raise NotFound(f"There is no group {group_id}.")
-        audit.write(actor=actor, action="group.drain", subject=group_id)
+        audit.write(
+            actor=actor,
+            action="group.drain",
+            subject=group_id,
+            before=before,
+            after={"drained": True},
+            reason=reason,
+        )
 
 
-def undrain(*, group_id: str, actor: str) -> None:
+def undrain(*, group_id: str, actor: str, reason: str = "") -> None:
     """Let the group's supervisor open the intake again, which it does within a second."""
     with transaction.atomic():
+        before = _word(group_id)
         if not Group.objects.filter(pk=group_id).update(drained_at=None, detail=f"resumed by {actor}"):
             raise NotFound(f"There is no group {group_id}.")
-        audit.write(actor=actor, action="group.undrain", subject=group_id)
+        audit.write(
+            actor=actor,
+            action="group.undrain",
+            subject=group_id,
+            before=before,
+            after={"drained": False},
+            reason=reason,
+        )
+
+
+def _word(group_id: str) -> dict[str, bool]:
+    """What operators said of the group last, for the record."""
+    return {"drained": Group.objects.filter(pk=group_id, drained_at__isnull=False).exists()}
 
 
 def suspects_waiting(*, tag: str) -> bool:

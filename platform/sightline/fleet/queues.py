@@ -20,15 +20,30 @@ def names(*, tags: list[str] | None = None) -> list[str]:
     ]
 
 
-def pause(*, name: str, actor: str) -> None:
+def pause(*, name: str, actor: str, reason: str = "") -> None:
     """No claim succeeds on this queue from the next statement on. Jobs are accepted and wait."""
     with transaction.atomic():
+        before = Queue.objects.filter(name=name, paused_at__isnull=False).exists()
         Queue.objects.update_or_create(name=name, defaults={"paused_at": After(), "paused_by": actor})
-        audit.write(actor=actor, action="queue.pause", subject=name)
+        audit.write(
+            actor=actor,
+            action="queue.pause",
+            subject=name,
+            before={"paused": before},
+            after={"paused": True},
+            reason=reason,
+        )
 
 
-def resume(*, name: str, actor: str) -> None:
+def resume(*, name: str, actor: str, reason: str = "") -> None:
     """Open the queue again; the sweeper sends the wake-ups within a second."""
     with transaction.atomic():
         if Queue.objects.filter(name=name, paused_at__isnull=False).update(paused_at=None, paused_by=actor):
-            audit.write(actor=actor, action="queue.resume", subject=name)
+            audit.write(
+                actor=actor,
+                action="queue.resume",
+                subject=name,
+                before={"paused": True},
+                after={"paused": False},
+                reason=reason,
+            )

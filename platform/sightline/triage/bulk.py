@@ -133,8 +133,11 @@ def _gpu_seconds(queue: str, count: int) -> float | None:
 
 
 # --- what a person does ---------------------------------------------------------------------------------------------
-def run(*, bulk: Bulk, actor: str) -> Bulk:
-    """Start a frozen act, or let a halted one go on with the rest. Harmless while it runs."""
+def run(*, bulk: Bulk, actor: str, reason: str = "") -> Bulk:
+    """Start a frozen act, or let a halted one go on with the rest. Harmless while it runs.
+
+    A reason that is given takes the place of the one that it was chosen with.
+    """
     with transaction.atomic():
         row = _locked(bulk)
         if row.active:
@@ -145,6 +148,9 @@ def run(*, bulk: Bulk, actor: str) -> Bulk:
             _move(row, BulkState.RUNNING, detail="")
         else:
             raise Conflict(f"It is {row.state}: choose the jobs again.")
+        if reason:
+            row.reason = reason[:500]
+            row.save(update_fields=["reason"])
         _audit(row, f"bulk.{row.action}", actor)
     row.refresh_from_db()
     return row
@@ -169,9 +175,16 @@ def _audit(bulk: Bulk, action: str, actor: str) -> None:
         subject=bulk.public_id,
         selection=bulk.search,
         before={"done": bulk.done, "failed": bulk.failed},
-        after={"total": bulk.total},
+        after={"total": bulk.total, **_of_interest(bulk)},
         reason=bulk.reason,
     )
+
+
+def _of_interest(bulk: Bulk) -> dict[str, Any]:
+    """Of the dry run, what the record is read for: which jobs of whom, and as they stood."""
+    return {
+        name: bulk.summary[name] for name in ("by_kind", "by_tenant", "by_status") if name in bulk.summary
+    }
 
 
 # --- what the sweeper does ------------------------------------------------------------------------------------------

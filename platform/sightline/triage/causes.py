@@ -145,7 +145,8 @@ def resolve(*, fingerprint: str, actor: str) -> Cause:
 
 
 def reopen(*, fingerprint: str, actor: str) -> Cause:
-    return _change(fingerprint, actor, "cause.reopen", state=CauseState.OPEN, resolved_at=None)
+    """It is open again, and nobody's."""
+    return _change(fingerprint, actor, "cause.reopen", state=CauseState.OPEN, resolved_at=None, owner="")
 
 
 def mute(*, fingerprint: str, actor: str, hours: float) -> Cause:

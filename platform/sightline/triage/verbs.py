@@ -26,6 +26,8 @@ class Verb:
     runs: bool = False
     """The jobs run again: the first few must succeed before the others follow."""
     dangerous: bool = False
+    recorded: bool = False
+    """Its service writes the audit's record itself, for whoever calls it."""
 
 
 VERBS: dict[str, Verb] = {
@@ -50,6 +52,7 @@ VERBS: dict[str, Verb] = {
             done="expired",
             applies_to=frozenset(ACTIVE),
             act=lambda job, actor: expire(job=job, actor=actor),
+            recorded=True,
             dangerous=True,
         ),
         Verb(
@@ -57,6 +60,7 @@ VERBS: dict[str, Verb] = {
             done="quarantined",
             applies_to=QUARANTINABLE,
             act=lambda job, actor: quarantine(job=job, actor=actor),
+            recorded=True,
             dangerous=True,
         ),
         Verb(
@@ -64,6 +68,7 @@ VERBS: dict[str, Verb] = {
             done="released",
             applies_to=frozenset({Status.QUARANTINED}),
             act=lambda job, actor: release(job=job, actor=actor),
+            recorded=True,
             runs=True,
         ),
         Verb(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -98,7 +99,7 @@ def test_a_selection_is_confirmed_with_its_count_before_anything_happens(
 
 
 def test_a_queue_is_paused_and_resumed(operator: Client) -> None:
-    operator.post(reverse("admin:fleet_queue_pause", args=["ocr.default"]))
+    operator.post(reverse("admin:fleet_queue_pause", args=["ocr.default"]), {"reason": "the scanner is away"})
     queue = Queue.objects.get(name="ocr.default")
     assert queue.paused_at is not None
     assert queue.paused_by == "admin:operator"
@@ -168,3 +169,53 @@ def test_a_blocked_picture_is_released(stage: Any, operator: Client) -> None:
     blocked.refresh_from_db()
     assert blocked.released_at is not None
     assert blocked.released_by == "admin:operator"
+
+
+def test_every_act_is_on_the_record_with_what_was_before(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.click(), FAILED)
+    group = Group.objects.create(id="gpu0@node1", name="gpu0", host="node1", tag="default")
+    tenant = Tenant.objects.create(name="globex")
+    key = keys.create(tenant="globex", name="backend")[0]
+    block_media(job_id=job.pk, reason="it killed two engines")
+    operator.post(reverse("admin:jobs_job_retry", args=[job.public_id]))
+    operator.post(reverse("admin:jobs_job_cancel", args=[job.public_id]))
+    operator.post(reverse("admin:fleet_queue_pause", args=["gui.default"]), {"reason": "a new model"})
+    operator.post(reverse("admin:fleet_group_drain", args=[group.pk]), {"reason": "a new fan"})
+    operator.post(
+        "/admin/tenants/apikey/add/", {"tenant": str(tenant.pk), "name": "other", "scopes": ["submit"]}
+    )
+    operator.post(reverse("admin:tenants_apikey_revoke", args=[key.pk]))
+    blocked = str(BlockedMedia.objects.get().pk)
+    operator.post("/admin/media/blockedmedia/", {"action": "release_selected", "_selected_action": [blocked]})
+    found = list(Entry.objects.order_by("id").values_list("action", "before", "after", "reason"))
+    assert [(action, before, after) for action, before, after, _ in found if action != "key.create"] == [
+        ("job.retry", {"status": "failed"}, {"status": "queued"}),
+        ("job.cancel", {"status": "queued"}, {"status": "cancelled"}),
+        ("queue.pause", {"paused": False}, {"paused": True}),
+        ("group.drain", {"drained": False}, {"drained": True}),
+        ("key.revoke", {"revoked": False}, {"revoked": True}),
+        ("media.release", {"blocked": True}, {"blocked": False}),
+    ]
+    assert [reason for *_, reason in found if reason.startswith("a ")] == ["a new model", "a new fan"]
+    assert set(Entry.objects.values_list("actor", "address")) == {("admin:operator", "127.0.0.1")}
+    page = operator.get("/admin/audit/entry/?q=a new fan").text
+    assert "drained no → yes" in page
+    assert "paused no → yes" not in page
+
+
+def test_the_record_is_append_only(operator: Client) -> None:
+    operator.post(reverse("admin:fleet_queue_pause", args=["gui.default"]))
+    entry = Entry.objects.get()
+    for delete in (entry.delete, Entry.objects.all().delete):
+        with pytest.raises(TypeError, match="append-only"):
+            delete()
+    entry.actor = "nobody"
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        entry.save()
+    if connection.vendor == "postgresql":
+        with (
+            pytest.raises(DatabaseError, match="append-only"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("DELETE FROM audit_entry")

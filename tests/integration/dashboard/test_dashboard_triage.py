@@ -14,8 +14,11 @@ from sightline.fleet.models import Minute
 from sightline.jobs.models import Job
 from sightline.jobs.status import Status
 from sightline.triage.models import Bulk, BulkState, Cause, CauseState
+from sightline.webhooks.models import Delivery, DeliveryState, Endpoint
 from sightline_dashboard.home import charts
 from sightline_dashboard.home.database_time import database_now
+from sightline_dashboard.seeding import stories
+from sightline_dashboard.seeding.writing import Fate
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_url")]
 
@@ -58,6 +61,32 @@ def test_the_inbox_holds_what_is_neither_resolved_nor_muted(operator: Client, ev
     assert {entry.actor for entry in done} == {"admin:operator"}
 
 
+def test_a_cause_is_muted_for_as_long_as_somebody_says_and_given_back(
+    operator: Client, everything: list[Job]
+) -> None:
+    cause = Cause.objects.get(code="engine_busy")
+    act = reverse("admin:triage_cause_act", args=[cause.pk])
+    operator.post(act, {"act": "mute", "hours": "4"})
+    cause.refresh_from_db()
+    assert cause.muted_until is not None
+    assert timedelta(hours=3.9) < cause.muted_until - database_now() <= timedelta(hours=4)
+    assert operator.post(act, {"act": "mute", "hours": "9999999"}).status_code == 404
+    operator.post(act, {"act": "release"})
+    cause.refresh_from_db()
+    assert (cause.state, cause.owner) == (CauseState.OPEN, "")
+
+
+def test_a_cause_is_retried_from_its_row(stage: Any, operator: Client, everything: list[Job]) -> None:
+    cause = Cause.objects.get(code="engine_busy")
+    page = text(operator.get("/admin/triage/cause/"))
+    assert f'name="cause" value="{cause.pk}"' in page
+    asked = operator.post("/admin/triage/bulk/freeze/", {"action": "retry", "cause": cause.pk}, follow=True)
+    assert "Dry run: nothing has been done" in text(asked)
+    assert (Bulk.objects.get().cause, Bulk.objects.get().search) == (cause, f"fingerprint:{cause.pk}")
+    viewer = stage.browser_of("viewer", "view_cause")
+    assert 'name="cause"' not in text(viewer.get("/admin/triage/cause/"))
+
+
 def test_what_a_search_finds_is_chosen_counted_and_started(operator: Client, everything: list[Job]) -> None:
     failed = sum(job.status == Status.FAILED for job in everything)
     listed = text(operator.get("/admin/jobs/job/?status__exact=failed"))
@@ -69,7 +98,10 @@ def test_what_a_search_finds_is_chosen_counted_and_started(operator: Client, eve
     chosen = Bulk.objects.get()
     assert (chosen.total, chosen.state) == (failed, BulkState.FROZEN)
     assert "Retry the first 3, then the rest" in text(asked)
-    operator.post(reverse("admin:triage_bulk_run", args=[chosen.pk]))
+    operator.post(reverse("admin:triage_bulk_run", args=[chosen.pk]), {"reason": "the engine is back"})
+    started = Entry.objects.get(action="bulk.retry")
+    assert (started.selection, started.reason) == ("status:failed", "the engine is back")
+    assert started.after["by_status"] == {"failed": failed}
     chosen.refresh_from_db()
     assert chosen.state == BulkState.CANARY
     operator.post(reverse("admin:triage_bulk_stop", args=[chosen.pk]))
@@ -133,3 +165,64 @@ def test_burn_tells_how_fast_the_budget_goes(db: None, settings: Any) -> None:
     assert rates.short == pytest.approx(20)  # all late, of a budget of five in a hundred
     assert rates.long == pytest.approx(10)
     assert not rates.alarming
+
+
+def test_every_way_to_be_stuck_is_shown_with_its_own_measure(
+    stage: Any, operator: Client, settings: Any
+) -> None:
+    now = database_now()
+    settings.ATTEMPT_TIMEOUT_S = 300
+    jobs = {
+        name: stage.job(stories.click(), Fate(status=status), dice=n)
+        for n, (name, status) in enumerate(
+            {
+                "lapsed": Status.RUNNING,
+                "long": Status.RUNNING,
+                "deadline": Status.QUEUED,
+                "parked": Status.QUEUED,
+            }.items()
+        )
+    }
+
+    def change(name: str, **values: Any) -> None:
+        Job.objects.filter(pk=jobs[name].pk).update(**values)
+
+    later = now + timedelta(minutes=5)
+    change("lapsed", lease_until=now - timedelta(seconds=40), claimed_at=now)
+    change("long", lease_until=later, claimed_at=now - timedelta(seconds=200))
+    change("deadline", deadline_at=now - timedelta(seconds=90))
+    change("parked", parked_until=now + timedelta(seconds=30))
+    page = text(operator.get("/admin/jobs/job/stuck/"))
+    titles = ("Database and broker disagree", "Lease lapsed", "Runs far beyond its p99")
+    for title in (*titles, "Queued past its deadline", "Retrying now"):
+        assert title in page, title
+    for job in jobs.values():
+        assert job.public_id in page
+    for header in ("Lapsed for", "Runs for", "Past for", "Next try in"):
+        assert header in page, header
+
+
+def test_a_webhook_that_was_given_up_is_shown_for_a_day(operator: Client, stage: Any) -> None:
+    job = stage.job(stories.click())
+    endpoint = Endpoint.objects.create(
+        tenant=job.tenant, url="https://example.com/hook", secret="s", events=[], created_at=database_now()
+    )
+    given_up = Delivery(
+        tenant=job.tenant,
+        endpoint=endpoint,
+        url=endpoint.url,
+        type="job.succeeded",
+        job_id=job.pk,
+        body="{}",
+        state=DeliveryState.FAILED,
+        tries=9,
+        due_at=database_now(),
+        created_at=database_now(),
+        ended_at=database_now(),
+    )
+    given_up.save()
+    page = text(operator.get("/admin/jobs/job/stuck/"))
+    assert "Webhook undelivered" in page
+    assert "given up" in page
+    Delivery.objects.update(ended_at=database_now() - timedelta(days=2))
+    assert "Webhook undelivered" not in text(operator.get("/admin/jobs/job/stuck/"))
