@@ -68,12 +68,14 @@ class _Run:
             await self._window(side.rq, count, pace, side.rq_twin)
 
     async def plain(self) -> None:
-        system = self._side.plain()
+        asked = Asked()
+        system = self._side.plain(asked)
         # Threads and caches that first jobs pay for.
         await measure(system, 16, engine=(), seconds=1.0, warm_up_s=3.0)
         await self._side.twin.quiet()
         for count in self._counts:
             await self._window(system, count, self._side.pace(count), self._side.twin)
+        self._tell_refused(asked)
 
     async def bare(self) -> None:
         system = self._side.bare()
@@ -89,6 +91,11 @@ class _Run:
             await self._window(system, count, side.pace(count), side.twin, drain=True)
             until, outcomes = len(asked.keys), await cache_outcomes(side.stack) - outcomes
             self.compared.tiers[count] = _tiers(asked.served - served, outcomes, asked.at_best(since, until))
+        self._tell_refused(asked)
+
+    def _tell_refused(self, asked: Asked) -> None:
+        if asked.refused:
+            print(f"  {self._side.profile}: refused {dict(asked.refused)}", flush=True)
 
     async def _window(
         self, system: System, count: int, pace: Pace, twin: Twin, *, drain: bool = False

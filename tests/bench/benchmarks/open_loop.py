@@ -51,9 +51,9 @@ async def _synchronous(scale: Scale, one: Arrivals) -> None:
 
 
 async def _plain(scale: Scale, one: Arrivals) -> None:
-    await load.closed_loop(one.side.plain().users(16), seconds=3.0)  # what first jobs pay for
+    await load.closed_loop(one.side.plain(Asked()).users(16), seconds=3.0)  # what first jobs pay for
     await one.side.twin.quiet()
-    await _rates(scale, one, one.side.plain(), RATES[one.side.profile], one.side.twin)
+    await _rates(scale, one, one.side.plain(Asked()), RATES[one.side.profile], one.side.twin)
 
 
 async def _bare(scale: Scale, one: Arrivals) -> None:

@@ -102,10 +102,10 @@ async def _measure(scale: Scale, stack: Stack) -> Finding:
         plots=[
             Figure(
                 name="priority",
-                title="gui does not wait behind ocr",
+                title="gui behind a backlog of ocr",
                 panels=[
                     distribution(
-                        "From accepted to scheduled by the engine, ms",
+                        "From accepted to scheduled, ms",
                         {"unloaded": unloaded, f"behind {BACKLOG:,} ocr jobs": loaded},
                     ),
                     Bars(

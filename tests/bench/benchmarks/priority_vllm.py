@@ -194,7 +194,7 @@ def _finding(unloaded: dict[str, list[float]], loaded: dict[str, list[float]], w
                 title="gui waits on real vLLM",
                 panels=[
                     distribution(
-                        "From accepted to scheduled by the engine, ms",
+                        "From accepted to scheduled, ms",
                         {"unloaded": unloaded["in all"], "behind ocr": loaded["in all"]},
                     )
                 ],

@@ -164,7 +164,7 @@ def _bars(axis: Any, panel: Bars) -> None:
             floor = [
                 low + (value if value == value else 0.0) for low, value in zip(floor, values, strict=True)
             ]
-        elif number == len(panel.parts) - 1:
+        elif number == len(panel.parts) - 1 or len(panel.parts) == 2:
             axis.bar_label(drawn, [_short(value) for value in values], fontsize=8, padding=2, color="#374151")
     if panel.stacked:
         for place, top in zip(places, floor, strict=True):

@@ -87,12 +87,12 @@ class Side:
         """Clients that send the trace to the engine themselves."""
         return systems.bare(self.twin.url, map(self.requests.engine, trace.zipf()).__next__)
 
-    def plain(self) -> System:
-        """The platform on the trace without its cache."""
-        return self._sightline(PLAIN, trace.zipf(), Asked(), "off")
+    def plain(self, asked: Asked) -> System:
+        """The platform on the trace without its cache; notes what was asked."""
+        return self._sightline(PLAIN, trace.zipf(), asked, "off")
 
     def cached(self, asked: Asked) -> System:
-        """The platform on the trace with its cache; notes what was asked."""
+        """The same with its cache."""
         return self._sightline(CACHED, trace.zipf(), asked, "exact")
 
     def _sightline(self, name: str, keys: Iterator[int], asked: Asked, cache: str) -> System:
