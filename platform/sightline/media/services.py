@@ -48,7 +48,9 @@ def ingest(*, tenant: Tenant, data: bytes, filename: str | None = None) -> Media
     except IntegrityError:
         # The same bytes arrived twice at once and the other request was first: its row and file stand.
         storage.delete(media.file)
-        return Media.objects.get(tenant=tenant, sha256=facts.sha256)
+        first = Media.objects.filter(tenant=tenant, sha256=facts.sha256).first()
+        # Erased since? Then they are stored anew.
+        return first or ingest(tenant=tenant, data=data, filename=filename)
     except BaseException:
         storage.delete(media.file)
         raise

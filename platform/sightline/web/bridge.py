@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
+from sightline.errors import Unavailable
 from sightline.events.boards import SHELL
 
 log = logging.getLogger("sightline.web")
@@ -82,6 +83,7 @@ class Bridge:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="web")
         self._most_waiting = threads * 128
         self._in_hand = 0
+        self._closed = False
 
     @property
     def crowded(self) -> bool:
@@ -94,7 +96,9 @@ class Bridge:
         return response
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run a function in one of the threads."""
+        """Run a function in one of the threads. Raises Unavailable once the server stops."""
+        if self._closed:
+            raise Unavailable("The server restarts. Ask again in a moment.")
         self._in_hand += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
@@ -103,6 +107,7 @@ class Bridge:
 
     def close(self) -> None:
         """Let the threads end once their calls have."""
+        self._closed = True
         self._pool.shutdown(wait=False)
 
     def _respond(self, call: Call) -> Response:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.db import DatabaseError
+
 from sightline.api import problem as problems
 from sightline.api import streams, waits
 from sightline.api.openai import error as openai_error
@@ -110,6 +112,9 @@ class Shell:
             return
         except Problem as refusal:
             await _refuse(send, receive, scope, refusal)
+            return
+        except OSError as error:  # the body's file: no descriptor, no disk
+            await _turn_away(send, receive, _unexpected(scope, error))
             return
         try:
             with body:
@@ -291,6 +296,12 @@ async def _send(send: Send, scope: Scope, response: Response) -> None:
 
 
 def _unexpected(scope: Scope, error: Exception) -> Response:
+    if isinstance(error, Problem):
+        return _problem(scope, error)
+    if isinstance(error, OSError | DatabaseError):
+        # No file is to be had (descriptors, disk), or no database between the requests of a connection: it passes.
+        log.error("event=request_starved path=%s", scope["path"], exc_info=error)
+        return _problem(scope, Unavailable("The server has no room for this request. Try again in a moment."))
     log.error("event=request_failed path=%s", scope["path"], exc_info=error)
     return _problem(scope, Problem("An unexpected error happened; it was logged.", code="internal_error"))
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from support.api import CHAT, JOBS, Api, png, problem
 
 from sightline.fleet.models import EngineState, Group
+from sightline.jobs.models import Job
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
 
@@ -23,6 +24,28 @@ def test_a_locked_database_is_unavailable(api: Api, monkeypatch: pytest.MonkeyPa
     answer = api.post(JOBS, CHAT)
     assert problem(answer, 503, "unavailable")["retryable"] is True
     assert answer["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (IntegrityError("violates foreign key constraint"), 503, "unavailable"),
+        (Job.DoesNotExist("gone"), 404, "not_found"),
+        (FileNotFoundError("gone"), 404, "not_found"),
+        (OSError(24, "Too many open files"), 503, "unavailable"),
+    ],
+)
+def test_what_changes_under_a_request_is_no_error_of_the_server(
+    api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
+) -> None:
+    def broken(**_: Any) -> None:
+        raise error
+
+    job = api.submit()["id"]
+    monkeypatch.setattr("sightline.api.native.actions.cancel", broken)
+    answer = api.post(f"{JOBS}/{job}/cancel")
+    problem(answer, status, code)
+    assert ("Retry-After" in answer) is (status == 503)
 
 
 def test_the_unforeseen_is_a_problem_with_a_trace(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,8 +76,8 @@ class MoveView(NativeView):
 
     @documents.move
     def post(self, request: Request, public_id: str) -> HttpResponse:
-        asked = validate(Move, json_body(request))
         job = self.job(public_id)
+        asked = validate(Move, json_body(request))
         refuse_forbidden(self.principal.key, {asked.seats}, job.model)
         job = move(job=job, seats=asked.seats, actor=self.principal.actor, reason=asked.reason)
         return answer(full(job, attempts=job.attempts.all()))

@@ -3,8 +3,8 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import DatabaseError, DataError, InterfaceError, OperationalError
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -69,9 +69,17 @@ def translate(exc: BaseException, request: HttpRequest | Request) -> Problem:
             return Problem(f"The request is malformed: {str(exc)[:200]}", code="bad_request", status=400)
         case exceptions.APIException():
             return Problem(str(exc.detail), code="bad_request", status=exc.status_code)
+        case IntegrityError():
+            # Rows that refer to each other, or must differ, changed under the request: nothing of it was kept.
+            log.warning("event=request_collided path=%s", request.path, exc_info=exc)
+            return Unavailable("Another request changed the same thing at this moment. Try again.")
+        case ObjectDoesNotExist() | FileNotFoundError():
+            # Found at first and gone a moment later: erased, or past its retention.
+            log.warning("event=gone_meanwhile path=%s", request.path, exc_info=exc)
+            return NotFound("What this request is about was deleted at this moment.")
         case DatabaseError() if "disk" in str(exc):
             return Unavailable("The database's disk is full or failing.", retry_after_s=30)
-        case OSError() if not isinstance(exc, FileNotFoundError):
+        case OSError():
             # The disk of the images is full or gone, or their object store is; nothing was accepted.
             log.error("event=storage_away path=%s", request.path, exc_info=exc)
             return Unavailable("Images cannot be stored right now. Try again in a moment.", retry_after_s=30)
