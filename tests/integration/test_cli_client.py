@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.bodies import picture
-from support.platform import ROOT, TENANTS, Platform
+from support.platform import OPERATOR, ROOT, TENANTS, Platform
 from support.waiting import until
 
 from sightline.client import AsyncClient, Client, Conflict, Event, NotFound
@@ -427,3 +427,21 @@ def test_an_operator_moves_expires_and_asks_anew_on_the_command_line(
     assert json.loads(shell.run("wait", job, "--json"))["status"] in ("succeeded", "incomplete")
     _, told = shell.start("quarantine", job).communicate(timeout=120)
     assert "scope admin" in told
+
+
+def test_an_operator_pauses_drains_and_changes_seats_on_the_command_line(
+    platform: Platform, tmp_path: Path
+) -> None:
+    operator = Shell(platform, tmp_path, OPERATOR)
+    assert "ocr.default is paused" in operator.run("queues", "pause", "ocr")
+    assert "paused" in operator.run("queues")
+    assert "ocr.default is open" in operator.run("queues", "resume", "ocr")
+    group = json.loads(operator.run("groups", "--json"))["id"]
+    assert "is drained" in operator.run("groups", "drain", group)
+    assert "is drained" not in operator.run("groups", "resume", group)
+    assert "gui=1" in operator.run("groups", "seats", group, "gui=1")
+    before = json.loads(operator.run("groups", "--json"))["seats_started_with"]["gui"]
+    assert f"gui={before}" in operator.run("groups", "seats", group, "gui=default")
+    assert group in operator.run("groups")
+    _, told = operator.start("groups", "seats", group, "video=3").communicate(timeout=60)
+    assert "gui=24" in told

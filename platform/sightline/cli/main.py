@@ -31,6 +31,8 @@ BUILT_IN = {
     "replay": "sightline.cli.job_actions:replay",
     "compare": "sightline.cli.compare:compare",
     "sessions": "sightline.cli.sessions:sessions",
+    "queues": "sightline.cli.fleet:queues",
+    "groups": "sightline.cli.fleet:groups",
     "batch": "sightline.cli.batch:batch",
     "keys": "sightline.cli.keys:keys",
     "quotas": "sightline.cli.quotas:quotas",

@@ -15,6 +15,7 @@ import httpx
 
 from sightline.client.batches import BROKEN_READS, BatchOperations
 from sightline.client.errors import Conflict, InvalidRequest, StreamUnusable, Unreachable
+from sightline.client.fleet import FleetOperations
 from sightline.client.images import Image, Uploads
 from sightline.client.patience import Patience, pause_after_break
 from sightline.client.sessions import SessionOperations
@@ -46,6 +47,7 @@ class Operations:
         self._uploads = Uploads(self._patience, {} if uploads is None else uploads)
         self.batches = BatchOperations(self._patience)
         self.sessions = SessionOperations(self._patience)
+        self.fleet = FleetOperations(self._patience)
 
     def upload(self, image: Path | bytes) -> Flow[str]:
         """The `upload_id` of an image."""
