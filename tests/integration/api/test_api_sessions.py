@@ -325,6 +325,8 @@ def test_steps_are_added_and_taken_back_by_hand(api: Api) -> None:
         409,
         "stale_version",
     )
+    assert api.client.get(f"{path}/steps/2").json() == step.json()
+    problem(api.client.get(f"{path}/steps/9"), 404, "not_found")
     problem(api.client.delete(f"{path}/steps/2?version=1"), 409, "stale_version")
     problem(api.client.delete(f"{path}/steps/9"), 404, "not_found")
     rewound = api.client.delete(f"{path}/steps/2?version=2")

@@ -104,3 +104,19 @@ def test_a_response_and_a_completion_share_an_answer(cached: Platform, clients: 
     again = clients[0].responses.create(model="default", input=text, temperature=0)
     assert again.output_text == response.output_text
     assert calls(cached, text) == 1
+
+
+def test_an_identical_stream_gets_its_text_while_the_first_one_is_written(
+    cached: Platform, clients: list[openai.OpenAI]
+) -> None:
+    text = "Who else asks? " * 40
+    cached.twin(GROUP).faults(delay_s=30.0)
+    with ask(clients[0], text, stream=True) as first, ask(clients[0], text, stream=True) as second:
+        told = iter(second)
+        said = next(told).choices[0].delta.content or ""
+        assert said
+        assert cached.running() == 1, "the answer is not complete yet"
+        cached.twin(GROUP).heal()
+        said += "".join(chunk.choices[0].delta.content or "" for chunk in told)
+        assert said == "".join(chunk.choices[0].delta.content or "" for chunk in first)
+    assert calls(cached, text) == 1

@@ -107,15 +107,23 @@ add_step = operation(
     ],
     responses={(201, JSON): schemas.StepView, **problems(*_BODY)},
 )
+_NUMBER = OpenApiParameter(
+    "number", {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}, OpenApiParameter.PATH
+)
+step = operation(
+    operation_id="getSessionStep",
+    summary="Read one step of a session",
+    tags=_TAGS,
+    parameters=[_ID, _NUMBER],
+    responses={(200, JSON): schemas.StepView, **problems(404, 410)},
+)
 rewind = operation(
     operation_id="rewindSession",
     summary="Take back a step and all that came after it",
     tags=_TAGS,
     parameters=[
         _ID,
-        OpenApiParameter(
-            "number", {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}, OpenApiParameter.PATH
-        ),
+        _NUMBER,
         _VERSION,
     ],
     responses={(200, JSON): schemas.SessionView, **problems(404, 409, 410, 422)},

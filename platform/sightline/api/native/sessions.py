@@ -147,10 +147,17 @@ class StepsView(_OneView):
         return answer(_step(step), status=201)
 
 
-class RewindView(_OneView):
-    """Taking steps back."""
+class StepView(_OneView):
+    """One step: reading it, and taking it back with all that came after it."""
 
-    scopes = {"DELETE": "submit"}
+    scopes = {**NativeView.scopes, "DELETE": "submit"}
+
+    @documents.step
+    def get(self, request: Request, public_id: str, number: int) -> HttpResponse:
+        found = self.session(public_id).steps.filter(number=number).first()
+        if found is None:
+            raise NotFound(f"The session has no step {number}.")
+        return answer(_step(found))
 
     @documents.rewind
     def delete(self, request: Request, public_id: str, number: int) -> HttpResponse:

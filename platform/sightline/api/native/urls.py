@@ -31,7 +31,7 @@ from sightline.api.native.keys import KeysView, KeyView, QuotasView, RotateKeyVi
 from sightline.api.native.near import NearView
 from sightline.api.native.queues import QueueView
 from sightline.api.native.replay import ReplayView
-from sightline.api.native.sessions import RewindView, SessionsView, SessionView, StepsView
+from sightline.api.native.sessions import SessionsView, SessionView, StepsView, StepView
 from sightline.api.native.uploads import UploadsView
 from sightline.api.native.webhooks import (
     DeliveriesView,
@@ -61,7 +61,7 @@ urlpatterns = [
     path("sessions", SessionsView.as_view(), name="sessions"),
     path("sessions/<str:public_id>", SessionView.as_view(), name="session"),
     path("sessions/<str:public_id>/steps", StepsView.as_view(), name="session-steps"),
-    path("sessions/<str:public_id>/steps/<int:number>", RewindView.as_view(), name="session-rewind"),
+    path("sessions/<str:public_id>/steps/<int:number>", StepView.as_view(), name="session-step"),
     path("uploads", UploadsView.as_view(), name="uploads"),
     path("queues/<str:kind>", QueueView.as_view(), name="queue"),
     path("near-cache/<str:kind>", NearView.as_view(), name="near-cache"),
