@@ -15,7 +15,7 @@ from support.bodies import data_uri, picture
 from support.platform import TENANTS, Platform
 
 CLIENTS = 12
-ROUNDS = 40
+ROUNDS = 25
 PICTURES = [picture(number) for number in range(3)]
 
 
@@ -188,4 +188,3 @@ def test_nobody_sees_a_500_whatever_everybody_does(platform: Platform) -> None:
         disturber.join()
     assert not crowd.wrong, json.dumps(crowd.wrong[:10], indent=1) + platform.log("web")[-6000:]
     assert crowd.statuses[200] + crowd.statuses[202] > CLIENTS * ROUNDS / 4, crowd.statuses
-    platform.drained(within_s=240)
