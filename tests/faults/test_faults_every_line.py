@@ -9,6 +9,7 @@ attempt, those of the worker as well.
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,6 +35,8 @@ from sightline.jobs.services.renew import renew
 from sightline.jobs.services.retry import retry
 from sightline.jobs.services.submit import Idempotency, submit
 from sightline.jobs.status import ACTIVE, TERMINAL, AttemptOutcome, Status
+from sightline.sessions.models import Session, Step
+from sightline.sessions.services import changes as sessions
 from sightline_workers.attempt import Runner
 from sightline_workers.budget import Budget
 from sightline_workers.engines.openai_http import OpenAIEngine
@@ -48,6 +51,7 @@ pytestmark = pytest.mark.row(1)
 _HOME = Path(sightline.__file__).parent
 _TRACED = (
     str(_HOME / "jobs" / "services"),
+    str(_HOME / "sessions" / "services"),
     str(_HOME / "jobs" / "turns.py"),
     str(_HOME / "jobs" / "wakeups.py"),
     str(_HOME / "events" / "notify.py"),
@@ -257,6 +261,29 @@ def test_a_finish_is_all_or_nothing(domain: Any, scene: Scene) -> None:
         scene.running,
         lambda: scene.check(Status.RUNNING, Status.SUCCEEDED),
     )
+    scene.drain()
+
+
+def test_a_finish_adds_its_step_to_the_session_or_nothing_is_done(domain: Any, scene: Scene) -> None:
+    session = sessions.create(tenant=domain.tenant(), kind="gui")
+
+    def prepare() -> None:
+        scene.running()
+        now = Session.objects.get(pk=session.pk)
+        Job.objects.filter(pk=scene.job.pk).update(
+            session=now.pk, session_version=now.version, session_inherited=0
+        )
+        Session.objects.filter(pk=now.pk).update(job_id=scene.job.pk)
+        scene.taken = replace(scene.taken, input={"history": []})
+
+    def check() -> None:
+        scene.check(Status.RUNNING, Status.SUCCEEDED)
+        ended = scene.job.status == Status.SUCCEEDED
+        assert Step.objects.filter(job_id=scene.job.pk).count() == ended
+        assert Session.objects.get(pk=session.pk).version == Step.objects.count()
+
+    _at_every_line(lambda: domain.finish(scene.taken), prepare, check)
+    Job.objects.filter(status=Status.RUNNING).update(session=None)
     scene.drain()
 
 
