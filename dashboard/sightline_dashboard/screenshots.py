@@ -165,7 +165,8 @@ def photograph_admin(browser: Browser, site: Site, into: Path) -> Iterator[Path]
                 page.get_by_role("link", name=shot.then).click()
                 page.wait_for_load_state("networkidle")
             if shot.types:
-                page.locator("#searchbar").press_sequentially(shot.types)
+                page.locator("#searchbar").press("End")
+                page.keyboard.type(shot.types)
                 page.get_by_role("option").first.wait_for()
             yield _save(page, into / f"{shot.name}-{scheme}.png", full_page=shot.full_page)
         page.close()
