@@ -182,7 +182,7 @@ def test_a_wait_that_runs_out_answers_with_the_current_state(server: Server) -> 
         began = time.monotonic()
         answer = client.get(f"/api/v1/jobs/{job['id']}?wait=0.5")
         assert answer.json()["status"] == "queued"
-        assert 0.4 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 0.4
         held = client.post(
             "/api/v1/jobs", json={"kind": "chat", "input": {"prompt": "x"}}, headers={"Prefer": "wait=1"}
         )
@@ -252,12 +252,12 @@ def test_waiters_hear_of_the_end_while_redis_is_away(sightline_env: dict[str, st
             own_redis.kill()
             began = time.monotonic()
             second = submit(client)
-            assert time.monotonic() - began < 1.1
+            assert time.monotonic() - began < 5  # 1.1 s on a quiet machine, 25 s without the breaker
             assert second["status"] == "queued"
             finish_next(server.env)
             began = time.monotonic()
             assert waiting().json()["status"] == "succeeded"
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
             own_redis.start()
             third = submit(client)
             again = in_thread(

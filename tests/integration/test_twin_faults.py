@@ -148,8 +148,8 @@ def test_slow_takes_as_many_times_as_long(twin: TwinProcess, engine: OpenAIEngin
     twin.faults(slow=10.0)
     slow = ask(engine)
     twin.heal()
-    fast = ask(engine)
-    assert slow.ttft_s + slow.decode_s > 4 * (fast.ttft_s + fast.decode_s)
+    fast = [ask(engine) for _ in range(5)]  # the quickest of them: a busy machine makes any of them slower
+    assert slow.ttft_s + slow.decode_s > 4 * min(one.ttft_s + one.decode_s for one in fast)
 
 
 def test_an_unknown_fault_is_refused_by_name(twin: TwinProcess) -> None:

@@ -15,7 +15,7 @@ from sightline_workers.engines.twin.process import TwinProcess
 Engines = Callable[[TwinProcess], OpenAIEngine]
 
 
-def request(name: str, priority: int = 0, timeout_s: float = 30) -> EngineRequest:
+def request(name: str, priority: int = 0, timeout_s: float = 120) -> EngineRequest:
     return EngineRequest(
         model="default",
         messages=[{"role": "user", "content": "Hello"}],
@@ -31,13 +31,24 @@ def run(engine: OpenAIEngine, name: str, priority: int = 0) -> Completion:
 
 
 def until_aboard(twin: TwinProcess, count: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         stats = twin.stats()
         if stats["running"] + stats["waiting"] == count:
             return
         assert time.monotonic() < deadline, stats
         threading.Event().wait(0.01)
+
+
+def assert_best_is(rate: Callable[[], float], expected: float, *, within: float) -> None:
+    """A busy machine makes it slower: one round must reach the rate, and none may pass it."""
+    seen: list[float] = []
+    while len(seen) < 20:
+        seen.append(rate())
+        assert seen[-1] < expected * (1 + within)
+        if seen[-1] > expected * (1 - within):
+            return
+    raise AssertionError(f"never {expected}: {seen}")
 
 
 @pytest.fixture
@@ -72,7 +83,7 @@ def test_waiting_requests_start_by_priority_and_never_displace_running_ones(
             until_aboard(twin, position)
         twin.heal()
         for future in waiting:
-            future.result(30)
+            future.result(120)
         assert [entry["request_id"] for entry in twin.stats()["order"]] == ["gui", "chat", "ocr"]
         assert twin.stats()["max_running"] == 1
 
@@ -84,14 +95,15 @@ def test_throughput_is_the_profile_s(
     speed = 5.0
     with TwinProcess(TwinOptions(profile=profile, speed=speed)) as twin:
         engine = engines(twin)
-        started = time.monotonic()
-        for index in range(4):
-            run(engine, f"alone-{index}")
-        assert 4 / (time.monotonic() - started) / speed == pytest.approx(alone, rel=0.2)
-        started = time.monotonic()
-        with ThreadPoolExecutor(8) as clients:
-            list(clients.map(lambda index: run(engine, f"together-{index}"), range(40)))
-        assert 40 / (time.monotonic() - started) / speed == pytest.approx(eight, rel=0.25)
+
+        def rate(seats: int, count: int) -> float:
+            started = time.monotonic()
+            with ThreadPoolExecutor(seats) as clients:
+                list(clients.map(lambda index: run(engine, f"{seats}-{index}"), range(count)))
+            return count / (time.monotonic() - started) / speed
+
+        assert_best_is(lambda: rate(1, 4), alone, within=0.2)
+        assert_best_is(lambda: rate(8, 40), eight, within=0.25)
 
 
 def test_beyond_its_limit_it_refuses(engines: Engines, pool: ThreadPoolExecutor) -> None:
@@ -106,7 +118,7 @@ def test_beyond_its_limit_it_refuses(engines: Engines, pool: ThreadPoolExecutor)
         assert caught.value.code == "engine_busy"
         twin.heal()
         for future in aboard:
-            assert future.result(30).finish_reason == "stop"
+            assert future.result(120).finish_reason == "stop"
 
 
 def test_an_aborted_request_gives_its_seat_to_the_next(engines: Engines, pool: ThreadPoolExecutor) -> None:
@@ -114,13 +126,13 @@ def test_an_aborted_request_gives_its_seat_to_the_next(engines: Engines, pool: T
         engine = engines(twin)
         abort, begun = Abort(), threading.Event()
         first = pool.submit(engine.stream, request("first"), on_delta=lambda _: begun.set(), abort=abort)
-        assert begun.wait(10)
+        assert begun.wait(60)
         second = pool.submit(run, engine, "second")
         until_aboard(twin, 2)
         abort.set("cancelled")
         with pytest.raises(Aborted):
-            first.result(10)
-        assert second.result(10).finish_reason == "stop"
+            first.result(120)
+        assert second.result(120).finish_reason == "stop"
         log = {entry["request_id"]: entry for entry in twin.requests()}
         assert log["first"]["outcome"] == "abort"
         freed = log["second"]["scheduled"]["monotonic"] - log["first"]["finished"]["monotonic"]
@@ -134,7 +146,7 @@ def test_it_holds_two_hundred_streams_at_once(engines: Engines, pool: ThreadPool
         calls = [pool.submit(run, engine, f"stream-{index}") for index in range(200)]
         until_aboard(twin, 200)
         twin.heal()
-        assert {call.result(60).text for call in calls} == {calls[0].result().text}
+        assert {call.result(120).text for call in calls} == {calls[0].result().text}
         assert twin.stats()["max_running"] == 200
 
 
@@ -142,6 +154,6 @@ def test_requests_that_do_not_fit_the_kv_cache_wait(engines: Engines, pool: Thre
     with TwinProcess(TwinOptions(profile="batching", speed=5, kv_tokens=30)) as twin:
         engine = engines(twin)
         for call in [pool.submit(run, engine, f"call-{index}") for index in range(4)]:
-            call.result(30)
+            call.result(120)
         assert twin.stats()["max_running"] == 1
         assert twin.stats()["kv_used"] == 0

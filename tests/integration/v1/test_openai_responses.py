@@ -143,7 +143,7 @@ def test_a_client_that_hangs_up_cancels_only_what_it_waits_for(
 ) -> None:
     platform.twin(GROUP).faults(hang=True)
     with pytest.raises(openai.APITimeoutError):
-        client.with_options(timeout=1.5).responses.create(model="default", input="Say hello.")
+        client.with_options(timeout=4.0).responses.create(model="default", input="Say hello.")
     with client.responses.create(model="default", input="Say hello.", background=True, stream=True) as stream:
         kept = next(iter(stream)).response.id  # type: ignore[union-attr]
     until(
