@@ -73,6 +73,7 @@ SHOTS = (
     Shot(name="stuck", path="/admin/jobs/job/stuck/"),
     Shot(name="alerts", path="/admin/alerts/rule/", full_page=True),
     Shot(name="jobs", path="/admin/jobs/job/"),
+    Shot(name="audit", path="/admin/audit/entry/"),
     Shot(name="search", path="/admin/jobs/job/?q=status:failed", types=" tenant:"),
     Shot(
         name="gui",

@@ -229,6 +229,7 @@ def _fleet(now: datetime) -> None:
                 "state": EngineState.LIVE,
                 "intake": Intake.OPEN,
                 "seats": seats,
+                "seats_started_with": seats,
                 "kv_tokens": 184_320,
                 "max_model_len": 32_768,
                 "readings": {
