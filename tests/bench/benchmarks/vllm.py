@@ -22,8 +22,9 @@ CLIENTS = 32
 SEATS = {"gui": 4, "chat": 32, "ocr": 8}
 """A chat for each client: what is measured is one kind."""
 PICTURES = 20
-PROMPT_WORDS = 40
-"""The shipped tokenizer has a token a character: about 256 of them."""
+PROMPT_WORDS = 36
+ASKS = " Read all the text in the image."
+"""The shipped tokenizer has a token a character: words and question have about 256."""
 ANSWER_TOKENS = 64
 _POLL_S = 0.1
 """How often a user of RQ asks for its result: often, for its sake."""
@@ -57,7 +58,9 @@ def run(scale: Scale) -> Finding:
 
 
 async def _measure(scale: Scale, url: str, engine: Background, stack: Stack, things: ExitStack) -> Finding:
-    requests = trace.Requests(workload.screens(PICTURES), tokens=PROMPT_WORDS, max_tokens=ANSWER_TOKENS)
+    requests = trace.Requests(
+        workload.screens(PICTURES), tokens=PROMPT_WORDS, max_tokens=ANSWER_TOKENS, ends=ASKS
+    )
     own = _sightline(stack, requests)
     bare = systems.bare(url, _bodies(requests))
     base = systems.synchronous(things, scale.folder, url, _bodies(requests))

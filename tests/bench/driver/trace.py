@@ -30,12 +30,19 @@ class Requests:
     """A chat about a 1080p JPEG in a prompt of 256 tokens at temperature 0, for each key another one.
 
     Made by putting the prompt of a key into a body that is ready: a picture is encoded once, not a request.
+    `ends`: what every prompt ends with.
     """
 
     def __init__(
-        self, pictures: Sequence[workload.Picture], *, tokens: int = 256, max_tokens: int = 64
+        self,
+        pictures: Sequence[workload.Picture],
+        *,
+        tokens: int = 256,
+        max_tokens: int = 64,
+        ends: str = "",
     ) -> None:
         self._tokens = tokens
+        self._ends = ends.encode()
         tasks = [
             workload.chat(picture, seed=0, tokens=tokens, max_tokens=max_tokens, more={"temperature": 0})
             for picture in pictures
@@ -55,7 +62,7 @@ class Requests:
 
     def _with(self, bodies: list[list[bytes]], key: int) -> bytes:
         before, after = bodies[key % len(bodies)]
-        return before + workload.prompt(self._tokens, key).encode() + after
+        return before + workload.prompt(self._tokens, key).encode() + self._ends + after
 
 
 @dataclass
