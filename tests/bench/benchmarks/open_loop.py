@@ -21,7 +21,8 @@ BASE_RATES = (1.5, 2.5, 3.0)
 RATES = {"published": (1.5, 3.0, 4.5, 6.0, 7.0), "batching": (1.5, 3.0, 8.0, 14.0, 20.0, 25.0)}
 CACHED_RATES = {"published": (1.5, 3.0, 6.0, 10.0, 15.0), "batching": (1.5, 3.0, 8.0, 20.0, 30.0, 40.0)}
 """The engine of `published` does 7.4 a second at most, that of `batching` 26."""
-SECONDS = 15.0
+SECONDS, BASE_SECONDS = 15.0, 40.0
+"""Of a window; longer where few jobs arrive."""
 FILL, FILL_SPEED = 4000, 50.0
 
 
@@ -71,7 +72,10 @@ async def _rates(scale: Scale, one: Arrivals, system: System, rates: tuple[float
     found = one.found.setdefault(system.name, {})
     for rate in rates:
         samples = await load.open_loop(
-            lambda: system.users(1)[0], per_s=rate, seconds=scale.seconds(SECONDS), seed=int(10 * rate)
+            lambda: system.users(1)[0],
+            per_s=rate,
+            seconds=scale.seconds(BASE_SECONDS if system.name == BASE else SECONDS),
+            seed=int(10 * rate),
         )
         found[rate] = samples
         print(
