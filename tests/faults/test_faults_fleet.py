@@ -45,7 +45,7 @@ def test_three_groups_share_and_one_that_dies_is_out_by_itself(platform: Platfor
         platform.start_group("gpu2")
         until(lambda: platform.groups()["gpu2"]["intake"] == "open", what="gpu2 is back")
     finally:
-        platform.children["gpu2"].stop(30.0, signal.SIGTERM)
+        platform.children["gpu2"].stop(120.0, signal.SIGTERM)
 
 
 def test_seats_are_changed_while_jobs_run_and_after_a_restart_they_still_are(platform: Platform) -> None:
@@ -77,7 +77,7 @@ def test_seats_are_changed_while_jobs_run_and_after_a_restart_they_still_are(pla
         found = client.read(waiting)
         assert found is not None
         assert (found["status"], found["attempt"]) == ("queued", 0), "no seat, no run"
-        platform.children["gpu9"].stop(30.0, signal.SIGTERM)
+        platform.children["gpu9"].stop(120.0, signal.SIGTERM)
         platform.start_group("gpu9")
         until(lambda: platform.groups()["gpu9"]["intake"] == "open", what="gpu9 is back")
         platform.twin("gpu9").faults(delay_s=1.0)
@@ -92,7 +92,7 @@ def test_a_drained_gpu_takes_nothing_and_stays_drained_over_a_restart(platform: 
     client = platform.client()
     platform.operate(f"groups.drain(group_id='gpu0@{platform.host}', actor='tests')")
     try:
-        platform.children["gpu0"].stop(30.0, signal.SIGTERM)
+        platform.children["gpu0"].stop(120.0, signal.SIGTERM)
         platform.start_group("gpu0")
         until(lambda: platform.groups()["gpu0"]["state"] == "live", what="its engine is live again")
         jobs = [client.submit(body(kind, 1000)) for kind in KINDS]

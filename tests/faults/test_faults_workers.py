@@ -123,7 +123,7 @@ def test_a_deploy_under_load_loses_and_fails_nothing(platform: Platform) -> None
     with Crowd(clients, make=make, seed=2, pause_s=0.1, cancels=0.0) as crowd:
         for name in platform.group_names:
             until(lambda: platform.running() >= 2, what="jobs run")
-            platform.children[name].stop(40.0, signal.SIGTERM)
+            platform.children[name].stop(120.0, signal.SIGTERM)
             assert platform.children[name].exit_code == 0
             assert platform.groups()[name]["state"] == "stopped"
             platform.start_group(name)
@@ -131,10 +131,10 @@ def test_a_deploy_under_load_loses_and_fails_nothing(platform: Platform) -> None
                 lambda name=name: platform.intakes()[name] == "open",  # type: ignore[misc]
                 what=f"{name} is back",
             )
-        platform.children["web"].stop(40.0, signal.SIGTERM)
+        platform.children["web"].stop(120.0, signal.SIGTERM)
         platform.start_web()
         until(platform.web_answers, what="the web server is back")
-        platform.children["sweeper"].stop(40.0, signal.SIGTERM)
+        platform.children["sweeper"].stop(120.0, signal.SIGTERM)
         platform.start_sweeper()
     assert not crowd.errors
     assert {client.wait(job)["status"] for job, client in crowd.jobs.items()} == {"succeeded"}

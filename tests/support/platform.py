@@ -343,7 +343,7 @@ class Platform:
             yield
         finally:
             self.operate(f"for g in {usual}: groups.undrain(group_id=f'{{g}}@{self.host}', actor='tests')")
-            self.children[name].stop(30.0)
+            self.children[name].stop(120.0)
 
     def worker_of(self, job: str) -> tuple[str, str] | None:
         """Group and kind of the worker that runs the job now."""

@@ -249,7 +249,7 @@ def test_a_web_server_that_stops_says_so_in_the_stream(platform: Platform, clien
             chunks = iter(stream)
             next(chunks)
             platform.twin(GROUP).faults(hang=True)
-            platform.children["web"].stop(20.0)
+            platform.children["web"].stop(120.0)
             with pytest.raises(openai.APIError, match="restarts"):
                 list(chunks)
     finally:

@@ -115,7 +115,7 @@ def test_a_stream_goes_on_behind_any_event(platform: Platform, client: openai.Op
     assert head[0].type == "response.created"
     public_id = head[0].response.id
     if restart:
-        platform.children["web"].stop(20.0)
+        platform.children["web"].stop(120.0)
         platform.start_web()
         until(platform.web_answers, what="the web server is back")
         platform.redis.flush()  # the live text is gone as well
