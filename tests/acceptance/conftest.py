@@ -60,7 +60,7 @@ def _running(log_path: Path) -> Iterator[RunningVllm]:
                 plan.base_url,
                 alive=lambda: process.poll() is None,
                 on_progress=lambda _: None,
-                timeout_s=240,
+                timeout_s=400,
             )
             yield RunningVllm(url=plan.base_url, pid=process.pid)
         except EngineError as error:

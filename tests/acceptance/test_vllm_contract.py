@@ -10,6 +10,6 @@ def engine_url(vllm_url: str) -> str:
 
 
 @pytest.mark.vllm
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 class TestVllm(EngineContract):
     pass

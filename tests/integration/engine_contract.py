@@ -46,14 +46,14 @@ def user(*parts: dict[str, Any] | str) -> list[dict[str, Any]]:
 
 def metric(url: str, name: str) -> float:
     """Sum of a metric's samples."""
-    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as response:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=60) as response:
         page = response.read().decode()
     values = re.findall(rf"^{re.escape(name)}(?:\{{.*\}})? (\S+)$", page, re.MULTILINE)
     assert values, f"/metrics has no {name}"
     return sum(float(value) for value in values)
 
 
-def wait_until_idle(url: str, timeout_s: float = 10.0) -> float:
+def wait_until_idle(url: str, timeout_s: float = 60.0) -> float:
     """Seconds until nothing runs or waits in the engine. The gauges lag, so they are looked at again."""
     started = time.monotonic()
     while time.monotonic() - started < timeout_s:
@@ -79,7 +79,7 @@ class EngineContract:
         *,
         deltas: list[str] | None = None,
         abort: Abort | None = None,
-        timeout_s: float = 60.0,
+        timeout_s: float = 240.0,
         **fields: Any,
     ) -> Completion:
         sampling = {"temperature": 0, "max_tokens": 24, **fields.pop("sampling", {})}
@@ -322,12 +322,12 @@ class EngineContract:
             model=engine.models()[0],
             messages=user("Say something."),
             sampling={"max_tokens": 2000, "ignore_eos": True},
-            timeout_s=60,
+            timeout_s=240,
             request_id="contract-abort",
         )
         with pytest.raises(Aborted, match="cancelled by the user"):
             engine.stream(request, on_delta=first_delta, abort=abort)
-        assert wait_until_idle(engine_url) < 5
+        assert wait_until_idle(engine_url) < 10
 
     def test_an_abort_that_came_before_is_heeded(self, engine: OpenAIEngine) -> None:
         abort = Abort()
@@ -352,7 +352,7 @@ class EngineContract:
     def test_the_canary_comes_back_and_progress_grows(self, engine: OpenAIEngine) -> None:
         before = engine.progress()
         assert engine.canary(30) > 0
-        deadline = time.monotonic() + 10  # the counter lags behind the answer
+        deadline = time.monotonic() + 60  # the counter lags behind the answer
         while engine.progress() <= before and time.monotonic() < deadline:
             threading.Event().wait(0.05)
         assert engine.progress() > before
