@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 
 from sightline_workers.models import checkpoint, figures, places, truth
 from sightline_workers.models.batch import assemble, draw
-from sightline_workers.models.curriculum import Curriculum
+from sightline_workers.models.curriculum import HOME, WIDER, Curriculum
+from sightline_workers.models.drawing import Control, PageStyle, WindowStyle, draw_page, draw_window
 from sightline_workers.models.heads import looking
-from sightline_workers.models.lessons import LEVELS, sample
+from sightline_workers.models.lessons import LEVELS, Look, Sample, sample
 from sightline_workers.models.scoring import Answer, Score, distance, inside, parse, point, right, score
 from sightline_workers.models.sets import SETS
 from sightline_workers.models.tokenizer import decode
@@ -31,11 +32,23 @@ def test_easier_batches_do_not_count():
     assert curriculum.tasks["ocr"].level == 2
 
 
-def test_no_task_goes_beyond_its_last_level():
+def test_a_task_climbs_as_far_as_its_home():
     curriculum = Curriculum()
     for _ in range(3000):
         curriculum.learn("gui", curriculum.tasks["gui"].level, 1.0)
-    assert curriculum.tasks["gui"].level == LEVELS["gui"] - 1
+    assert curriculum.tasks["gui"].level == HOME["gui"] < LEVELS["gui"] - 1
+
+
+def test_at_home_a_fixed_share_of_batches_is_wider():
+    curriculum = Curriculum()
+    for task, home in HOME.items():
+        curriculum.tasks[task].level = home
+    drawn = [curriculum.choose(step) for step in range(3000)]
+    for task, share in WIDER.items():
+        levels = [level for one, level in drawn if one == task]
+        beyond = [level for level in levels if level > HOME[task]]
+        assert len(beyond) / len(levels) == pytest.approx(share, abs=0.15)
+        assert set(beyond) == set(range(HOME[task] + 1, LEVELS[task]))
 
 
 def test_the_other_tasks_wait_until_the_tower_can_read():
@@ -54,6 +67,42 @@ def test_patches_know_the_character_over_them():
     found = truth.of_patches(scene)
     shown = {chr(value + 31) for value in found[0].tolist() if 0 < value < truth.LINE_ENDS}
     assert shown == set(scene.text)
+
+
+def test_patches_know_the_narrow_letters_between_two_centres():
+    scene = draw_page(["lilly!"], PageStyle(width=192, face="DejaVuSans", size=20))
+    found = truth.of_patches(scene)
+    seen = [
+        {chr(value + 31) for value in found[number].tolist() if 0 < value < truth.LINE_ENDS}
+        for number in (0, 10, 11)
+    ]
+    assert seen[0] != set("lily!")
+    assert set.union(*seen) == set("lily!")
+
+
+def test_patches_know_the_colours_of_ink_and_paper():
+    scene = draw_page(["Stop"], PageStyle(ink="yellow", paper="purple"))
+    found = truth.of_patches(scene)
+    assert set(found[12].tolist()) == {0, 1 + truth.SHADES.index("yellow")}
+    assert set(found[13].tolist()) == {0, 1 + truth.SHADES.index("purple")}
+
+
+def test_where_a_label_begins_both_tokens_know_the_click():
+    scene = draw_window([Control(label="Save", at=(64, 80))], WindowStyle())
+    element = scene.elements[0]
+    (token,) = truth.tokens_under(scene, truth.click_patch(element))
+    tokens = {token, token - scene.image.width // 32}
+    _, y = truth.place_of(scene, element)
+    found = truth.of_patches(scene)[4].reshape(-1, 4)
+    assert {token for token in tokens if set(found[token].tolist()) == {1 + y}} == tokens
+
+
+def test_the_heads_learn_alone_at_first():
+    training = Training(torch.device("cpu"))
+    before = [one.detach().clone() for one in training.model.parameters()]
+    training.attune([draw("tower", 0, 2, 1)])
+    assert training.heads.linear.weight.any()
+    assert all(map(torch.equal, before, training.model.parameters()))
 
 
 def test_training_goes_on_where_it_stopped(tmp_path):
@@ -102,6 +151,13 @@ def test_reading_looks_at_the_character_that_comes_next():
         first += len(line) + 1
 
 
+def test_a_page_may_say_what_is_one_token_elsewhere():
+    scene = draw_page(["Tap it"], PageStyle())
+    looks = tuple(Look(after=glyph.column, box=glyph.box) for glyph in scene.glyphs)
+    one = Sample(scene=scene, kind="ocr", input={"mode": "text"}, answer="Tap it", looks=looks)
+    assert assemble("ocr", 0, [one]).looks.any(-1).sum() == len(["Tap ", "i", "t"])
+
+
 def test_a_click_looks_at_its_name_before_it_says_where():
     one = next(
         one
@@ -117,6 +173,12 @@ def test_a_click_looks_at_its_name_before_it_says_where():
     assert all((row.nonzero()[0] - batch.start).tolist() == tokens for row in batch.looks[0][looking])
 
 
+def test_a_colour_is_looked_at_until_its_last_letter():
+    one = next(one for one in (sample("sign", 12, seed) for seed in range(50)) if one.answer == one.scene.ink)
+    assert [look.after for look in one.looks] == list(range(len(one.answer)))
+    assert {look.box for look in one.looks} == {one.scene.glyphs[0].box}
+
+
 def test_what_is_not_there_is_looked_for_nowhere():
     one = next(one for one in (sample("gui", 5, seed) for seed in range(50)) if "failure" in one.answer)
     batch = assemble("gui", 5, [one])
@@ -128,6 +190,23 @@ def test_the_best_look_is_the_one_wanted():
     loss, right = looking(torch.tensor([[[0.25, 0.75], [1.0, 0.0]]]), wanted)
     assert float(loss) == pytest.approx(0.2877, abs=1e-3)
     assert float(right) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "aim"),
+    [
+        ("ocr-easy", "lines", 0.95),
+        ("gui-buttons", "inside", 0.95),
+        ("gui-all", "inside", 0.95),
+        ("chat-page", "exact", 0.9),
+        ("chat-window", "exact", 0.9),
+    ],
+)
+def test_the_weights_that_ship_reach_their_aims_through_the_platform(name, figure, aim):
+    told = json.loads((checkpoint.FOLDER / "figures.json").read_text())[name]
+    assert told["through"] == "platform"
+    assert told["samples"] >= 500
+    assert told[figure] >= aim
 
 
 def test_edit_distance_counts_changes():

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 JOB_TIMEOUT_S = 300.0
 MAX_TOKENS = 256
 
+SHIPPED = (
+    "These answers are those of the small model that ships: it knows drawings like these and nothing else. For real\n"
+    "documents and screenshots set SIGHTLINE_MODELS to one of Qwen's own, on a GPU or, slowly, on a CPU:\n"
+    """  export SIGHTLINE_MODELS='{"qwen3-vl-4b": {"checkpoint": "Qwen/Qwen3-VL-4B-Instruct"}}'\n"""
+)
+"""What the demo says at its end, unless another model answered."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
@@ -51,6 +58,10 @@ def demo(once: bool, twin: bool, verbose: bool) -> None:
 
     def show(running: Running) -> int | None:
         succeeded = run_examples(running, draw(settings.HOME / "demo"))
+        # The model of the first tag is the one that ships where no checkpoint is named.
+        named = "checkpoint" in settings.MODELS[settings.DEFAULT_MODEL]
+        if not (twin or settings.ENGINE_URLS or named):
+            running.screen.say(SHIPPED)
         return (0 if succeeded else 1) if once else None
 
     code = run(twin=twin, twin_options=(), verbose=verbose, then=show)

@@ -29,7 +29,7 @@ class Batch:
     pixels: NDArray[np.uint8] | None = None
     """(size, patches, 768), or None without pictures."""
     truth: NDArray[np.int64] | None = None
-    """(size, 10, patches), see `truth.of_patches`."""
+    """(size, questions, patches), see `truth.of_patches`."""
     looks: NDArray[np.bool_] | None = None
     """(size, length, length): which tokens the model should look at to go on after a token; the prompt's first token
     stands for nowhere."""
@@ -97,6 +97,9 @@ def _look(looks: NDArray[np.bool_], one: Sample, prompt: int, answer: list[int],
         return
     ends = _ends(answer)
     for look in one.looks:
+        # Within a phrase that is one token ("Tap " on a page) nothing is decided.
+        if look.after not in ends:
+            continue
         # The token that is written next is predicted at the one before it.
         at = prompt + ends.index(look.after) - 1
         if look.box is None:

@@ -20,11 +20,14 @@ class PatchHeads(nn.Module):
         super().__init__()
         self.classes = CLASSES
         self.linear = nn.Linear(width, MERGE**2 * sum(CLASSES))
+        # Of chance weights, what the first steps ask of a tower that can read already would be to forget it.
+        nn.init.zeros_(self.linear.weight)
 
     def forward(self, merged: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, and the share of characters told right, of (batch, tokens, width) against (batch, 10, patches).
+        """The loss, and the share of characters told right.
 
-        Patches that show nothing count a tenth, because most do.
+        `merged` is (batch, tokens, width), `truth` (batch, questions, patches). Patches that show
+        nothing count a tenth, because most do.
         """
         batch, tokens, _ = merged.shape
         scores = self.linear(merged).float().view(batch, tokens * MERGE**2, sum(self.classes))

@@ -202,7 +202,12 @@ def _gui(rng: random.Random, number: int, scene: Scene) -> Sample:
     return Sample(scene=scene, kind="gui", input=asked, answer=answer, target=element, looks=looks)
 
 
-PAGE_QUESTIONS = 0.3
+def _glances(answer: str, box: Box | None) -> tuple[Look, ...]:
+    """At one place for all of `answer`: "grey" and "green" part only at their fourth character."""
+    return tuple(Look(after=after, box=box) for after in range(len(answer)))
+
+
+PAGE_QUESTIONS = 0.6
 """How often a chat about a page asks for something else than the text."""
 
 
@@ -216,13 +221,14 @@ def _sign(rng: random.Random, level: int, shared: random.Random) -> Sample:
         ]
         if pages.LEVELS[level].mixed:
             about.append(("What colour is the background?", scene.paper))
-        (question, answer), looks = rng.choice(about), ()
+        question, answer = rng.choice(about)
+        looks = _glances(answer, scene.glyphs[0].box)
     return Sample(scene=scene, kind="chat", input={"prompt": question}, answer=answer, looks=looks)
 
 
 def _look(rng: random.Random, level: int, scene: Scene) -> Sample:
     question, answer, target = windows.question(rng, scene)
-    looks = (Look(after=0, box=click_patch(target) if target else None),)
+    looks = _glances(answer, click_patch(target) if target else None)
     asked = {"prompt": question}
     return Sample(scene=scene, kind="chat", input=asked, answer=answer, target=target, looks=looks)
 

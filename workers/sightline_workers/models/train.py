@@ -33,7 +33,7 @@ from tqdm import tqdm
 from . import checkpoint, figures
 from .batch import Batch, draw
 from .evaluate import in_process, measure, show
-from .lessons import Task
+from .lessons import LEVELS, Task
 from .plot import plot
 from .release import release
 from .sets import SETS
@@ -42,6 +42,9 @@ from .training import LANES, RATE, WARM, Training
 SIZES: dict[Task, int] = {"tower": 24, "ocr": 14, "gui": 7, "sign": 14, "look": 7, "talk": 32, "echo": 48}
 """Pictures, or questions without one, a batch, such that all batches take about the same time."""
 
+
+ATTUNE, ATTUNE_SIZE = 200, 12
+"""Batches, and pictures in each, from which the heads learn what the checkpoint's tower knows."""
 
 AHEAD = 2
 """Steps for which batches are drawn ahead."""
@@ -166,6 +169,7 @@ def main() -> None:
         training.load(given.folder / "state.pt")
     elif given.start == "shipped":
         training.warm(checkpoint.FOLDER)
+        training.attune(draw("tower", index % LEVELS["tower"], ATTUNE_SIZE, index) for index in range(ATTUNE))
     until = time.time() + 60 * given.minutes
     ended = run(
         training,

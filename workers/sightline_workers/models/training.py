@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
@@ -15,13 +17,16 @@ from transformers import Qwen3VLForConditionalGeneration
 
 from . import batched, config, places
 from .batch import Batch
-from .curriculum import Curriculum
+from .curriculum import HOME, Curriculum
 from .heads import PatchHeads, looking
-from .lessons import TASKS
+from .lessons import TASKS, Task
 from .tokenizer import STEP, token_ids
 
 RATE = 7e-4
 """Learning rate of everything that AdamW trains; 1e-3 is known not to learn from nothing."""
+
+HEADS = 3e-3
+"""Learning rate of the heads while they alone learn."""
 
 MATRICES = 4.0
 """How much higher the rate of the layers' matrices is, which Muon trains: with it 74 % of the characters on a page
@@ -30,7 +35,7 @@ are told right after the five minutes in which AdamW alone comes to 65 %."""
 WARM = 100
 """Steps until the learning rate is reached."""
 
-AVERAGE = 0.99
+AVERAGE = 0.997
 """How much of the averaged weights, which are the ones exported, survives a step."""
 
 LESSON = 0.5
@@ -41,6 +46,9 @@ LOOKING = 0.5
 
 CHOICE = 4.0
 """Weight of the tokens that a gui or chat answer is decided by; all the others can be told without the picture."""
+
+CHOOSING: tuple[Task, ...] = ("gui", "look", "sign")
+"""The tasks with such answers."""
 
 WATCHED = 2
 """The text layer whose first head learns where to look; the layer above turns what it saw into words and places."""
@@ -123,7 +131,30 @@ class Training:
         self.step, self.seconds = int(told["steps"]), float(told["seconds"])
         self.began = self.step
         for task in TASKS:
-            self.curriculum.tasks[task].level = int(told["levels"].get(task, 0))
+            self.curriculum.tasks[task].level = min(int(told["levels"].get(task, 0)), HOME[task])
+
+    def attune(self, batches: Iterable[Batch]) -> None:
+        """Teach the heads alone what a tower knows already: heads that guess would make it forget.
+
+        Raises ValueError for batches without pictures.
+        """
+        optimizer = torch.optim.Adam(self.heads.parameters(), lr=HEADS)
+        for batch in batches:
+            if batch.pixels is None or batch.truth is None:
+                raise ValueError(f"{batch.task} has no pictures for the heads to learn from")
+            with torch.autocast(self.device.type, torch.bfloat16):
+                with torch.no_grad():
+                    merged = batched.see(
+                        self.model, self._pixels(batch.pixels), batch.grid, deep=False
+                    ).merged
+                loss, _ = self.heads(merged, torch.from_numpy(batch.truth).to(self.device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    def _pixels(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """As the tower takes them, from -1 to 1."""
+        return torch.from_numpy(pixels).to(self.device).float().div_(127.5).sub_(1)
 
     def averaged(self) -> Qwen3VLForConditionalGeneration:
         """A copy of the model with the averaged weights."""
@@ -155,7 +186,7 @@ class Training:
         with torch.autocast(self.device.type, torch.bfloat16):
             seen = None
             if batch.pixels is not None:
-                pixels = torch.from_numpy(batch.pixels).to(self.device).float().div_(127.5).sub_(1)
+                pixels = self._pixels(batch.pixels)
                 seen = batched.see(self.model, pixels, batch.grid, deep=batch.ids.shape[1] > 0)
                 lesson, read = self.heads(seen.merged, torch.from_numpy(batch.truth).to(self.device))
                 loss = loss + LESSON * lesson
@@ -178,7 +209,7 @@ class Training:
         if batch.looks is not None:
             looks = torch.from_numpy(batch.looks).to(self.device)
             looked, found = looking(attention, looks)
-            if batch.task in ("gui", "look"):
+            if batch.task in CHOOSING:
                 weight = 1 + (CHOICE - 1) * looks[:, :-1].any(-1)[wanted]
                 loss = (each * weight).sum() / weight.sum()
             loss = loss + LOOKING * looked

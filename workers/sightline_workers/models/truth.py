@@ -3,7 +3,10 @@
 Of each 16 x 16 px patch: the character over its centre, that character's place in its line, its line; where it
 lies, or a click on it; the colour of the element it lies in; how far the patch's centre is from the character's left
 edge and from the top of its line: a page shares these two, and who knows them knows which pieces of strokes belong
-together; the element's kind, and its number among the buttons. The heads that learn this are thrown away at export.
+together; the element's kind, and its number among the buttons; the characters over its left and its right edge, since
+narrow letters lie between two centres; a page's colours of ink and paper; and where an element's label begins, its
+further characters, without which "Start" was clicked where "Stop" was meant. The heads that learn this are thrown away
+at export.
 """
 
 from __future__ import annotations
@@ -20,8 +23,33 @@ from .tokenizer import STEP
 KINDS = (("button", False), ("field", False), ("menu", False), ("checkbox", False), ("checkbox", True))
 """What an element is, and whether it is ticked."""
 
-CLASSES = (98, 26, 8, 52, 52, 1 + len(colours.FILLS), 33, 41, 1 + len(KINDS), 8)
-"""How many classes each of the ten questions has; class 0 says "nothing here"."""
+SHADES = tuple(colours.NAMES)
+"""Colours of ink and paper."""
+
+CLASSES = (
+    98,
+    26,
+    8,
+    52,
+    52,
+    1 + len(colours.FILLS),
+    33,
+    41,
+    1 + len(KINDS),
+    8,
+    98,
+    98,
+    1 + len(SHADES),
+    1 + len(SHADES),
+    *(98,) * 5,
+)
+"""How many classes each of the questions has; class 0 says "nothing here"."""
+
+LETTERS = slice(14, 19)
+"""The questions after a label's characters from its second one on."""
+
+SIDES = ((10, 3), (11, PATCH - 3))
+"""The questions after the characters beside the centre, and how far in px from the patch's left edge those lie."""
 
 EDGE = PATCH * MERGE
 """Side of an image token, px."""
@@ -54,19 +82,25 @@ def place_of(scene: Scene, element: Element) -> tuple[int, int]:
 
 
 def of_patches(scene: Scene) -> NDArray[np.int64]:
-    """(10, patches): the answers to the ten questions, in Qwen's patch order."""
+    """(questions, patches): the answers to the questions of `CLASSES`, in Qwen's patch order."""
     columns, rows = scene.image.width // PATCH, scene.image.height // PATCH
     grid = np.zeros((len(CLASSES), rows, columns), np.int64)
 
-    def span(low: int, high: int) -> slice:
-        # The patches whose centre lies in [low, high).
-        return slice(max(0, -(-(low - PATCH // 2) // PATCH)), max(0, -(-(high - PATCH // 2) // PATCH)))
+    def span(low: int, high: int, at: int = PATCH // 2) -> slice:
+        # The patches whose pixel number `at`, which is the centre if not told otherwise, lies in [low, high).
+        return slice(max(0, -(-(low - at) // PATCH)), max(0, -(-(high - at) // PATCH)))
 
     for glyph in scene.glyphs:
         x1, y1, x2, y2 = glyph.box
         cell = (span(y1, y2), span(x1, x2))
-        _mark(grid, cell, min(95, ord(glyph.char) - 31), glyph.column, glyph.row)
+        shown = min(95, ord(glyph.char) - 31)
+        _mark(grid, cell, shown, glyph.column, glyph.row)
         _align(grid, cell, x1, y1)
+        for number, at in SIDES:
+            grid[number][span(y1, y2), span(x1, x2, at)] = shown
+        if not scene.elements:
+            grid[12][cell] = 1 + SHADES.index(scene.ink)
+            grid[13][cell] = 1 + SHADES.index(scene.paper)
     for row, line in enumerate(scene.lines):
         x, y1, y2 = line.box[2], line.box[1], line.box[3]
         end = TEXT_ENDS if row + 1 == len(scene.lines) or scene.elements else LINE_ENDS
@@ -74,17 +108,20 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         _mark(grid, cell, end, len(line.text), row)
         _align(grid, cell, x, y1)
     if scene.elements:
-        # Every patch knows where it is; where a click goes, the whole token knows where exactly.
+        # Every patch knows where it is; where a label begins, the whole token knows where exactly a click goes. A
+        # label may begin in two tokens, one above the other, and the text model looks at either.
         width, height = scene.image.size
         grid[3] = [1 + step_of(column * PATCH + PATCH // 2, width) for column in range(columns)]
         grid[4] = [[1 + step_of(row * PATCH + PATCH // 2, height)] for row in range(rows)]
+        for element in scene.elements:
+            left, _, right, _ = click_patch(element)
+            _direct(grid, scene, element, (left, element.label_box[1], right, element.label_box[3]))
+        for element in scene.elements:
+            _direct(grid, scene, element, click_patch(element))
+            _spell(grid, element)
     buttons = 0
     for element in scene.elements:
         buttons += element.kind == "button"
-        (x, y), (token,) = place_of(scene, element), tokens_under(scene, click_patch(element))
-        row, column = (MERGE * part for part in divmod(token, columns // MERGE))
-        grid[3][row : row + MERGE, column : column + MERGE] = 1 + x
-        grid[4][row : row + MERGE, column : column + MERGE] = 1 + y
         x1, y1, x2, y2 = element.box
         cell = (span(y1, y2), span(x1, x2))
         grid[5][cell] = 1 + colours.FILLS.index(element.colour) if element.colour else 0
@@ -101,6 +138,25 @@ def tokens_under(scene: Scene, box: Box) -> list[int]:
     across = range(x1 // MERGE, (max(x2, x1 + 1) - 1) // MERGE + 1)
     last = (columns, scene.image.height // EDGE)
     return [row * columns + column for row in rows for column in across if row < last[1] and column < last[0]]
+
+
+def _direct(grid: NDArray[np.int64], scene: Scene, element: Element, box: Box) -> None:
+    """Write the place of a click on `element` into all patches of the image tokens under `box` (px)."""
+    x, y = place_of(scene, element)
+    for token in tokens_under(scene, box):
+        row, column = (MERGE * part for part in divmod(token, scene.image.width // EDGE))
+        grid[3][row : row + MERGE, column : column + MERGE] = 1 + x
+        grid[4][row : row + MERGE, column : column + MERGE] = 1 + y
+
+
+def _spell(grid: NDArray[np.int64], element: Element) -> None:
+    """Write the characters of the label of `element`, but for the first, into the patches where it begins."""
+    left, _, right, _ = (edge // PATCH for edge in click_patch(element))
+    top, bottom = ((edge + PATCH // 2 - 1) // PATCH for edge in element.label_box[1::2])
+    shown = [min(95, ord(char) - 31) for char in element.label[1:]]
+    count = len(CLASSES[LETTERS])
+    values = [*shown, *[TEXT_ENDS] * count][:count]
+    grid[LETTERS, top:bottom, left:right] = np.array(values)[:, None, None]
 
 
 def _mark(grid: NDArray[np.int64], cell: tuple[slice, slice], char: int, column: int, row: int) -> None:
