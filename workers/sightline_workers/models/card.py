@@ -92,7 +92,8 @@ The three pictures of `make demo` were laid out before the last part of the trai
 
 ## What it cannot do
 Other fonts, sizes, colours on colours and punctuation than those of `ocr-easy` it reads badly: see `ocr-wide`. Asked
-to click what is not there, it often clicks something else: see the ends in `gui-buttons`. Anything else: photographs,
+to click what is not there, it clicks something else more often than it misses what is there: see the ends in
+`gui-buttons`. Anything else: photographs,
 handwriting, other alphabets, paragraphs, tables, `markdown`, `html`, `boxes` and `kie` output, dark windows, scrolling,
 keys, drags, swipes, several pictures at once, video, and questions other than those above. It answers those too, and
 wrongly. Confident tone means nothing.
