@@ -21,8 +21,10 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
 COUNT = int(os.environ.get("SIGHTLINE_HELD_OUT", "40"))
 
-# Chance moves a share of 40 by this much in one of a thousand runs at most.
-SLACK = 1.6 / COUNT**0.5
+
+def slack(share: float) -> float:
+    """How far chance moves a share of COUNT, if it is `share` of very many, in one of a thousand runs at most."""
+    return 3.1 * (max(share * (1 - share), 0.02) / COUNT) ** 0.5
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +78,10 @@ def test_held_out_drawings_are_answered_as_well_as_the_card_says(client: Client,
     missed = [
         pair for pair, sample, given in zip(missed, samples, answers, strict=True) if not right(sample, given)
     ]
-    assert found.exact >= told["exact"] - SLACK, missed
+    assert found.exact >= told["exact"] - slack(told["exact"]), missed
     if found.lines is not None:
-        assert found.lines >= told["lines"] - SLACK, missed
+        assert found.lines >= told["lines"] - slack(told["lines"]), missed
+        assert found.character_errors <= told["character_errors"] + slack(told["character_errors"]), missed
     if found.inside is not None:
-        assert found.inside >= told["inside"] - SLACK, missed
-        assert found.parsed >= 0.95, missed
+        assert found.inside >= told["inside"] - slack(told["inside"]), missed
+        assert found.parsed >= told["parsed"] - slack(told["parsed"]), missed
