@@ -1,11 +1,12 @@
 """What the comparison with the baselines shows: the aims, the tables and the figures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from driver import trace
+from driver.load import Samples
 from driver.measured import COLUMNS, Measured, less, row, times
-from driver.plots import Bars, Figure, Lines
+from driver.plots import Axis, Bars, Figure, Lines
 from driver.report import Finding, Table
 from driver.side import BARE, BASE, CACHED, ORDER, PLAIN
 
@@ -34,6 +35,10 @@ class Compared:
     """By system and number of users."""
     tiers: dict[int, Tiers] = field(default_factory=dict)
     """Of the cached system, by number of users."""
+
+    def at(self, users: int) -> dict[str, Measured]:
+        """All systems that were measured with so many users."""
+        return {name: by[users] for name, by in self.found.items() if users in by}
 
 
 def finding(sides: list[Compared], *, filled: int) -> Finding:
@@ -81,46 +86,20 @@ def _headline(sides: list[Compared]) -> Table:
 def _comparison(sides: list[Compared]) -> Figure:
     panels: list[Lines | Bars] = []
     for side in sides:
-        at = {name: by[MUST[-1]] for name, by in side.found.items() if MUST[-1] in by}
-        base = at[BASE]
-        # Where p99s lie upon each other, so would their numbers.
-        for what, value, scale, note, noted in (
-            (
-                "jobs/s",
-                lambda one: one.samples.per_s,
-                "",
-                lambda one, base=base: times(one, base),
-                (PLAIN, CACHED),
-            ),
-            (
-                "p99, s",
-                lambda one: one.samples.quantile_ms(0.99) / 1000,
-                "y",
-                lambda one, base=base: less(one, base),
-                (PLAIN,),
-            ),
-        ):
-            panels.append(
-                Lines(
-                    title=f"{what}, profile “{side.profile}”",
-                    x_label="users",
-                    y_label=what,
-                    lines={
-                        name: (list(by), [value(one) for one in by.values()])
-                        for name, by in side.found.items()
-                    },
-                    logarithmic=scale,
-                    notes={name: note(one) for name, one in at.items() if name in noted},
-                )
-            )
-        panels.append(
+        at = side.at(MUST[-1])
+        throughput = {name: times(at[name], at[BASE]) for name in (PLAIN, CACHED)}
+        # Of the cached system not: where p99s lie upon each other, so would their numbers.
+        latency = {PLAIN: less(at[PLAIN], at[BASE])}
+        panels += [
+            _by_users(side, "jobs/s", lambda samples: samples.per_s, throughput),
+            _by_users(side, "p99, s", lambda samples: samples.quantile_ms(0.99) / 1000, latency, "y"),
             Bars(
                 title=f"GPU time an answer takes, {MUST[-1]} users",
                 y_label="ms",
                 labels=list(at),
                 parts={"GPU": [one.gpu_ms_a_job for one in at.values()]},
-            )
-        )
+            ),
+        ]
     return Figure(
         name="baselines",
         title="Beside what people run otherwise, on the same engine; in numbers: beside the synchronous server",
@@ -129,10 +108,29 @@ def _comparison(sides: list[Compared]) -> Figure:
     )
 
 
+def _by_users(
+    side: Compared,
+    what: str,
+    value: Callable[[Samples], float],
+    notes: dict[str, str],
+    logarithmic: Axis = "",
+) -> Lines:
+    return Lines(
+        title=f"{what}, profile “{side.profile}”",
+        x_label="users",
+        y_label=what,
+        lines={
+            name: (list(by), [value(one.samples) for one in by.values()]) for name, by in side.found.items()
+        },
+        logarithmic=logarithmic,
+        notes=notes,
+    )
+
+
 def _costs(sides: list[Compared]) -> Figure:
     panels: list[Lines | Bars] = []
     for side in sides:
-        at = {name: by[MUST[-1]] for name, by in side.found.items() if MUST[-1] in by}
+        at = side.at(MUST[-1])
         panels.append(
             Bars(
                 title=f"Latency at {MUST[-1]} users, profile “{side.profile}”",
