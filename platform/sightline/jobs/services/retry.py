@@ -1,6 +1,6 @@
 """Run an ended job once more, because an operator or its owner asked for it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,8 @@ class Edited:
 def retry(*, job: Job, actor: str, edited: Edited | None = None, reason: str = "") -> Job:
     """A new run of the same job with fresh tries, at the end of its tenant's queue; `Conflict` when it cannot.
 
-    With `edited` it is asked something else from now on; what it was asked before is in the audit's record.
+    With `edited` it is asked something else from now on. The audit's record names the fields that changed and not
+    what they say: nothing that it holds can be erased.
     """
     with transaction.atomic():
         if edited is None:
@@ -45,7 +46,10 @@ def retry(*, job: Job, actor: str, edited: Edited | None = None, reason: str = "
         else:
             if job.session is not None:
                 raise Conflict("This job goes on from a session: submit a new one to ask something else.")
-            before = {"input": job.input, "params": job.params}
+            changed = {
+                "input": _changed(job.input, edited.input),
+                "params": _changed(job.params, edited.params),
+            }
             changes: dict[str, Any] = {
                 "input": edited.input,
                 "params": edited.params,
@@ -61,12 +65,15 @@ def retry(*, job: Job, actor: str, edited: Edited | None = None, reason: str = "
                 actor=actor,
                 action="job.retry_edited",
                 subject=job.public_id,
-                before=before,
-                after={"input": edited.input, "params": edited.params},
+                after={"changed": changed},
                 reason=reason,
             )
     job.refresh_from_db()
     return job
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
 
 def requeue(
