@@ -103,6 +103,8 @@ class GroupSupervisor:
         self._reported = 0.0
         # What the watcher thread found out; the loop alone decides what follows.
         self._findings: queue.SimpleQueue[tuple[str, int | None]] = queue.SimpleQueue()
+        self._watcher: threading.Thread | None = None
+        self._over = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
         options = self._options
@@ -162,7 +164,10 @@ class GroupSupervisor:
         self._read_revision()  # before it loads: a checkpoint that is replaced meanwhile must not pass for this one
         self._set(EngineState.STARTING, "")
         self._engine.start()
-        threading.Thread(target=self._watch, args=[self._engine.pid], name="watch", daemon=True).start()
+        self._watcher = threading.Thread(
+            target=self._watch, args=[self._engine.pid], name="watch", daemon=True
+        )
+        self._watcher.start()
 
     def _engine_died(self, why: str) -> None:
         now = time.monotonic()
@@ -191,7 +196,8 @@ class GroupSupervisor:
             if time.monotonic() - began > START_TIMEOUT_S:
                 self._findings.put(("never ready", pid))
                 return
-            time.sleep(READY_EVERY_S)
+            if self._over.wait(READY_EVERY_S):
+                return
         self._learn_capacity()
         self._ask_revision()
         self._findings.put(("ready", pid))
@@ -201,7 +207,8 @@ class GroupSupervisor:
                 return
             self._read(pace)
             self._ask_revision()
-            time.sleep(settings.CANARY_EVERY_S)
+            if self._over.wait(settings.CANARY_EVERY_S):
+                return
 
     def _learn_capacity(self) -> None:
         try:
@@ -344,5 +351,9 @@ class GroupSupervisor:
             thread.start()
         for thread in stops:
             thread.join()
+        # vLLM answers what is asked while it stops with a stack trace in its log, which looks like a failure.
+        self._over.set()
+        if self._watcher is not None:
+            self._watcher.join(settings.CANARY_TIMEOUT_S)
         self._engine.stop(10.0)
         self._ledger.close()
