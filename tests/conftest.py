@@ -6,6 +6,7 @@ servers and a folder of its own.
 """
 
 import argparse
+import logging
 import os
 import shutil
 import signal
@@ -138,6 +139,8 @@ def redis_server() -> Iterator[RedisServer]:
     server = RedisServer(HOME / "redis")
     server.start()
     yield server
+    # Listeners of workers that ran in this process outlive their tests, and would complain once a second.
+    logging.disable()
     server.stop()
 
 
