@@ -27,7 +27,7 @@ up: install ## Start the platform without the demo's jobs
 
 .PHONY: test
 test: install ## Run every test that this machine can run
-	$(if $(T),,$(BIN)/python -m pytest -n $(N) --database=postgres tests/integration tests/faults/test_faults_database.py tests/faults/test_faults_every_line.py)
+	$(if $(T),,$(BIN)/python -m pytest -n $(N) --database=postgres tests/faults/test_faults_every_line.py tests/faults/test_faults_database.py tests/integration)
 	$(BIN)/python -m pytest $(or $(T),-n $(N))
 
 .PHONY: lint

@@ -10,6 +10,8 @@ TOGETHER = (
     "tests/integration/v1/",  # one platform for all
 )
 """Tests whose files begin so share more than a file's fixtures."""
+APART = ("tests/faults/test_faults_every_line.py",)
+"""Files whose tests share nothing and take a minute each."""
 
 
 class Sharing(LoadScopeScheduling):
@@ -21,4 +23,6 @@ class Sharing(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file in APART:
+            return nodeid
         return next((start for start in TOGETHER if file.startswith(start)), file)
