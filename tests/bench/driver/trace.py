@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import workload
 
@@ -30,7 +31,7 @@ class Requests:
     """A chat about a 1080p JPEG in a prompt of 256 tokens at temperature 0, for each key another one.
 
     Made by putting the prompt of a key into a body that is ready: a picture is encoded once, not a request.
-    `ends`: what every prompt ends with.
+    `more`: further parameters of all of them.
     """
 
     def __init__(
@@ -39,12 +40,13 @@ class Requests:
         *,
         tokens: int = 256,
         max_tokens: int = 64,
-        ends: str = "",
+        more: dict[str, Any] | None = None,
     ) -> None:
         self._tokens = tokens
-        self._ends = ends.encode()
         tasks = [
-            workload.chat(picture, seed=0, tokens=tokens, max_tokens=max_tokens, more={"temperature": 0})
+            workload.chat(
+                picture, seed=0, tokens=tokens, max_tokens=max_tokens, more={"temperature": 0, **(more or {})}
+            )
             for picture in pictures
         ]
         asked = workload.prompt(tokens, 0).encode()
@@ -62,7 +64,7 @@ class Requests:
 
     def _with(self, bodies: list[list[bytes]], key: int) -> bytes:
         before, after = bodies[key % len(bodies)]
-        return before + workload.prompt(self._tokens, key).encode() + self._ends + after
+        return before + workload.prompt(self._tokens, key).encode() + after
 
 
 @dataclass
