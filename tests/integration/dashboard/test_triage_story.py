@@ -130,8 +130,8 @@ def test_a_page_follows_one_stream_while_it_is_looked_at(platform: Platform, pag
     page.on("request", lambda request: asked.append(request.url) if "/admin/live/" in request.url else None)
     page.goto("/admin/")
     for _ in range(2):
-        before = page.locator("#live time").inner_text()
-        page.wait_for_function("was => document.querySelector('#live time').innerText !== was", arg=before)
+        before = page.locator("#as-of").inner_text()
+        page.wait_for_function("was => document.querySelector('#as-of').innerText !== was", arg=before)
     assert len(asked) == 1, asked
     # A kind that is paused elsewhere is paused here, and the sentence on top says so where jobs wait.
     platform.pause("ocr")
@@ -143,6 +143,6 @@ def test_a_page_follows_one_stream_while_it_is_looked_at(platform: Platform, pag
     platform.children["web"].stop(60)
     expect(page.get_by_role("status").get_by_text("Reconnecting…")).to_be_visible()
     platform.start_web()
-    before = page.locator("#live time").inner_text()
-    page.wait_for_function("was => document.querySelector('#live time').innerText !== was", arg=before)
+    before = page.locator("#as-of").inner_text()
+    page.wait_for_function("was => document.querySelector('#as-of').innerText !== was", arg=before)
     expect(page.locator("#live-state")).to_have_text("")
