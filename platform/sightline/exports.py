@@ -35,20 +35,26 @@ _COLUMNS: dict[str, Callable[[Document], Any]] = {
     "output_tokens": _of("usage", "output_tokens"),
     "tags": lambda job: " ".join(job.get("tags") or ()),
 }
+_OPERATORS = ("tenant", "group", "worker")
+"""Columns for who sees all tenants; a tenant's own list does not say."""
 FORMATS = ("csv", "jsonl")
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 
-def head(format: str) -> str:
+def head(format: str, *, operator: bool = False) -> str:
     """What stands before the first job."""
-    return _csv(list(_COLUMNS)) if format == "csv" else ""
+    return _csv(_names(operator)) if format == "csv" else ""
 
 
-def line(format: str, job: Document) -> str:
+def line(format: str, job: Document, *, operator: bool = False) -> str:
     """One job, with the end of the line."""
     if format == "csv":
-        return _csv([_cell(read(job)) for read in _COLUMNS.values()])
+        return _csv([_cell(_COLUMNS[name](job)) for name in _names(operator)])
     return json.dumps(job, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _names(operator: bool) -> list[str]:
+    return [name for name in _COLUMNS if operator or name not in _OPERATORS]
 
 
 def _cell(value: Any) -> Any:

@@ -173,7 +173,7 @@ def test_scripts_follow_one_job_through_its_life(
     assert (exported["id"], exported["status"]) == (job, "queued")
     shell.run("jobs", "--tag", "life", "--export", str(tmp_path / "jobs.csv"))
     head, line = (tmp_path / "jobs.csv").read_text().splitlines()
-    assert head.startswith("id,tenant,kind,model,status,")
+    assert head.startswith("id,kind,model,status,")
     assert line.startswith(f"{job},")
     assert "cancelled" in shell.run("cancel", job)
     shell.run("wait", job, code=1)

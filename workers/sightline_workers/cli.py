@@ -78,7 +78,7 @@ def cpu() -> None:
     os.execv(  # noqa: S606
         sys.executable,
         [
-            *(sys.executable, "-m", "celery", "-A", "sightline_workers.cpu_tasks", "worker"),
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "sightline_workers.cpu_tasks", "worker"),
             *("--hostname", f"cpu@{socket.gethostname()}", "--queues", f"{PREPARE},{DELIVER},{BATCH}"),
             *("--pool", "threads", "--concurrency", str(settings.CPU_THREADS), "--task-events"),
             *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),

@@ -67,7 +67,7 @@ def _queue(kind: str, model: str | None, *, paused: bool) -> None:
 
     with connected() as client:
         found = client.fleet.queue(kind, model=model, paused=paused)
-    click.echo(f"{found['queue']} is {'paused' if found['paused'] else 'open'}: {found['depth']} jobs wait.")
+    click.echo(f"{found['queue']} is {'paused' if found['paused'] else 'open'}, {found['depth']} waiting.")
 
 
 @click.group(invoke_without_command=True)

@@ -63,8 +63,7 @@ def list_() -> None:
         from sightline.tenants.models import ApiKey
 
         table = Table(
-            Column("id", no_wrap=True),
-            "key",
+            Column("key", no_wrap=True),
             "name",
             "tenant",
             "kinds",

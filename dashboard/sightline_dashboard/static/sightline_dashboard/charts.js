@@ -9,9 +9,11 @@
     const dark = document.documentElement.classList.contains("dark");
     const ink = dark ? "#94a3b8" : "#64748b";
     const grid = dark ? "rgba(148,163,184,.15)" : "rgba(100,116,139,.15)";
+    // A minute whose neighbours have no value would be a line without length.
+    const alone = (data, i) => data[i] !== null && (data[i - 1] ?? null) === null && (data[i + 1] ?? null) === null;
     const datasets = chart.series.map(({ label, data }, n) => ({
       label, data, borderColor: PALETTE[n % PALETTE.length], backgroundColor: PALETTE[n % PALETTE.length],
-      borderWidth: 1.5, pointRadius: 0, pointHitRadius: 8, tension: 0.2, spanGaps: false,
+      borderWidth: 1.5, pointRadius: ({ dataIndex }) => (alone(data, dataIndex) ? 2 : 0), pointHitRadius: 8, tension: 0.2, spanGaps: false,
     }));
     drawn.get(chart.id)?.destroy();
     let figure = holder.querySelector(`[data-chart="${chart.id}"]`);

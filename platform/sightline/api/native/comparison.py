@@ -29,7 +29,7 @@ class CompareView(NativeView):
         for job in (first, second):
             refuse_erased(job)
         if first.kind != second.kind:
-            raise _refusal(f"A {first.kind} job and a {second.kind} job have nothing to compare.")
+            raise _refusal(f"Jobs of {first.kind} and of {second.kind} have nothing to compare.")
         return answer(document(first, second, compare(side(first), side(second))))
 
 

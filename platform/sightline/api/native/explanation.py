@@ -17,7 +17,7 @@ def explain(job: Job) -> dict[str, Any]:
     shown = {key: summary(job)[key] for key in ("id", "kind", "model", "status", "attempt")}
     shown = {**shown, "object": "job.explanation", "queue": job.queue}
     if job.status != Status.QUEUED:
-        cause = {"cause": str(job.status), "detail": f"The job is {job.status}; it does not wait."}
+        cause = {"cause": str(job.status), "detail": "It waits for nothing any more."}
         return {**shown, "position": None, "ahead": {}, "running": {}, "eta_ms": None, "blocking": cause}
     waiting = job.parked_until is None
     ahead = eta.ahead(job, most=None) if waiting else None

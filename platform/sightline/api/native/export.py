@@ -47,10 +47,10 @@ def lines(jobs: QuerySet[Job], *, format: str, operator: bool = False) -> Iterat
     """Newest first, a page of keys at a time, so that neither memory nor a cursor is held. For an operator, who sees
     all tenants, each job also says whose it is and who ran it."""
     jobs = jobs.order_by("-pk").defer("input", "output", "params").select_related("tenant")
-    yield exports.head(format).encode()
+    yield exports.head(format, operator=operator).encode()
     rows = list(jobs[:_PAGE])
     while rows:
-        page = "".join(exports.line(format, _document(job, operator)) for job in rows)
+        page = "".join(exports.line(format, _document(job, operator), operator=operator) for job in rows)
         close_old_connections()  # the next page may be made in another thread
         yield page.encode()
         rows = list(jobs.filter(pk__lt=rows[-1].pk)[:_PAGE]) if len(rows) == _PAGE else []

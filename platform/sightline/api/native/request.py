@@ -160,7 +160,7 @@ def refusal(found: Sequence[tuple[str, FieldError]]) -> ValidationProblem:
     first = errors[0]
     detail = f"{first.pointer or 'The body'}: {first.detail}"
     if len(errors) > 1:
-        detail += f" There are {len(errors) - 1} more errors."
+        detail += f" Further errors: {len(errors) - 1}."
     return ValidationProblem(detail[:1000], code=code, errors=errors)
 
 

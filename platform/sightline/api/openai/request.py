@@ -144,7 +144,7 @@ def read_as(kind: type[Request], body: Any) -> Request:
         body = {name: value for name, value in body.items() if value is not None}
     request = validate(kind, body)
     if request.model not in settings.MODELS:
-        detail = f"There is no model {request.model[:100]!r}. There are " + ", ".join(settings.MODELS) + "."
+        detail = f"There is no model {request.model[:100]!r}. Models: " + ", ".join(settings.MODELS) + "."
         raise Problem(
             detail, code="model_not_found", status=404, errors=[FieldError(pointer="/model", detail=detail)]
         )
