@@ -26,7 +26,7 @@ def _aboard(platform: Platform, count: int) -> dict[str, str]:
     jobs = [client.submit(body("gui", 100 + n)) for n in range(count)]
     until(lambda: platform.running() == count, what="all jobs run")
     until(
-        lambda: sum(platform.twin(name).stats()["running"] for name in platform.group_names) >= count,
+        lambda: sum(platform.twin(name).aboard() for name in platform.group_names) >= count,
         what="all jobs are aboard an engine",
     )
     return {job: (platform.worker_of(job) or ("", ""))[0] for job in jobs}

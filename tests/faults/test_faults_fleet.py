@@ -33,11 +33,12 @@ def test_three_groups_share_and_one_that_dies_is_out_by_itself(platform: Platfor
     platform.start_group("gpu2")
     try:
         until(lambda: platform.groups().get("gpu2", {}).get("intake") == "open", what="gpu2 opens")
-        for name in (*platform.group_names, "gpu2"):
-            platform.twin(name).faults(delay_s=0.4)
+        platform.hold()
+        platform.twin("gpu2").hold()
         jobs = [client.submit(body(KINDS[number % 3], 900 + number)) for number in range(60)]
-        until(lambda: platform.twin("gpu2").stats()["running"], what="gpu2 works")
+        until(lambda: platform.twin("gpu2").aboard(), what="gpu2 works")
         platform.children["gpu2"].kill()  # the supervisor with its engine and its workers
+        platform.heal()
         assert {client.wait(job)["status"] for job in jobs} == {"succeeded"}
         used = {a["group"].partition("@")[0] for job in jobs for a in platform.attempts(job)}
         assert used == {"gpu0", "gpu1", "gpu2"}
@@ -69,6 +70,7 @@ def test_seats_are_changed_while_jobs_run_and_after_a_restart_they_still_are(pla
         until(lambda: aboard("gui") == 3, what="gui has its 3 seats")
         platform.seats("gpu9", gui=7, ocr=0)
         until(lambda: aboard("gui") == 7, what="the new seats are taken while the old ones still run")
+        until(lambda: platform.takes("ocr-gpu9", "ocr.default") is False, what="ocr's worker has heard, too")
         waiting = client.submit(body("ocr", 1230))
         platform.seats("gpu9", gui=2)
         until(lambda: aboard("gui") <= 2, what="those who are too many have left by themselves")

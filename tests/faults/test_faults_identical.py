@@ -46,7 +46,7 @@ def _aboard(platform: Platform, client: Client, number: int) -> str:
     """A job that the engine works on until `platform.heal()`."""
     platform.hold()
     job = client.submit(body("gui", number))
-    until(lambda: platform.twin("gpu0").stats()["running"] >= 1, what="the job is aboard the engine")
+    until(lambda: platform.twin("gpu0").aboard(), what="the job is aboard the engine")
     return job
 
 
@@ -104,7 +104,7 @@ def test_an_attempt_is_stopped_when_nobody_wants_its_answer_any_more(platform: P
     follower = client.submit(body("gui", 730))
     assert client.cancel(leader) == 200
     assert client.cancel(follower) == 202
-    until(lambda: platform.twin("gpu0").stats()["running"] == 0, what="the engine stops", within_s=HELD_S / 2)
+    until(lambda: platform.twin("gpu0").aboard() == 0, what="the engine stops", within_s=HELD_S / 2)
     assert [client.wait(job)["status"] for job in (leader, follower)] == ["cancelled", "cancelled"]
 
 

@@ -23,7 +23,7 @@ def _running(platform: Platform, client: Client, kind: str, number: int) -> tupl
     platform.hold()
     job = client.submit(body(kind, number))
     where = until(lambda: platform.worker_of(job), what="the job runs")
-    until(lambda: platform.twin(where[0]).stats()["running"] >= 1, what="the job is aboard the engine")
+    until(lambda: platform.twin(where[0]).aboard(), what="the job is aboard the engine")
     return job, where
 
 

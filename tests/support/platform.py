@@ -308,6 +308,23 @@ class Platform:
     def host(self) -> str:
         return os.uname().nodename
 
+    def takes(self, worker: str, queue: str) -> bool | None:
+        """Does this worker, `ocr-gpu0`, consume this queue, by its own word? None: it did not answer."""
+        found: bool | None = json.loads(
+            self.python(
+                "import json, sys\n"
+                "import django; django.setup()\n"
+                "from sightline.celery import app\n"
+                "node, queue = sys.argv[1:]\n"
+                "answers = app.control.inspect(destination=[node], timeout=10, limit=1).active_queues() or {}\n"
+                "queues = answers.get(node)\n"
+                "print(json.dumps(queues and any(q['name'] == queue for q in queues)))",
+                f"{worker}@{self.host}",
+                queue,
+            )
+        )
+        return found
+
     # --- breaking it ------------------------------------------------------------------------------------------
 
     def pid(self, group: str, name: str) -> int | None:

@@ -37,6 +37,10 @@ class Twin:
         found: dict[str, Any] = httpx.get(f"{self.url}/twin/stats", timeout=10.0).json()
         return found
 
+    def aboard(self) -> int:
+        """Requests that it works on now, the canary's not among them."""
+        return sum(bool(entry["scheduled"]) and not entry["outcome"] for entry in self.requests())
+
     def requests(self) -> list[dict[str, Any]]:
         """The log of this life; empty while it is down."""
         try:
