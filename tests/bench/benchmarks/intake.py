@@ -17,7 +17,7 @@ from driver.twin import Twin
 from redis import Redis
 
 CLIENTS = 16
-NEW_PICTURES = 60
+NEW_PICTURES = 240
 BATCH_LINES = 5_000
 STREAMS = 2_000
 AIMS = {"by upload id": 300, "inline, known picture": 100, "inline, new picture": 100, "by batch": 2_000}
