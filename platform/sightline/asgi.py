@@ -64,8 +64,8 @@ async def _look(job_ids: Collection[UUID]) -> set[UUID]:
     return found
 
 
-async def _moved(seen: Mapping[UUID, int]) -> set[UUID]:
-    found: set[UUID] = await _bridge.run(history.moved, seen)
+async def _transitions(asked: Collection[UUID]) -> dict[UUID, int]:
+    found: dict[UUID, int] = await _bridge.run(history.transitions, asked)
     return found
 
 
@@ -98,7 +98,7 @@ async def _cancel(job_id: UUID) -> None:
 _bridge = Bridge(django, threads=settings.WEB_THREADS)
 application = Shell(
     bridge=_bridge,
-    waiters=Waiters(url=settings.REDIS_URL, look=_look, moved=_moved),
+    waiters=Waiters(url=settings.REDIS_URL, look=_look, transitions=_transitions),
     live=LiveReader(url=settings.REDIS_URL),
     boards=Boards(look=_board),
     history=_history,

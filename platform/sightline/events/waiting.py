@@ -37,8 +37,8 @@ command that another task began."""
 
 Look = Callable[[Collection[UUID]], Awaitable[set[UUID]]]
 """Which of these jobs have ended, or are no more; asks the database."""
-Moved = Callable[[Mapping[UUID, int]], Awaitable[set[UUID]]]
-"""Which of these jobs have more transitions than the number given, or are no more; asks the database."""
+Transitions = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, int]]]
+"""How many transitions each of these jobs has had, 0 when it is no more; asks the database."""
 
 
 class Waiter:
@@ -94,11 +94,11 @@ class _Subscription:
 class Waiters:
     """All waiters of a process."""
 
-    def __init__(self, *, url: str, look: Look, moved: Moved) -> None:
+    def __init__(self, *, url: str, look: Look, transitions: Transitions) -> None:
         self.closing = False
         self._url = url
         self._look = look
-        self._moved = moved
+        self._transitions = transitions
         self._subscriptions: dict[UUID, _Subscription] = {}
         self._by_channel: dict[str, UUID] = {}
         self._pubsub: PubSub | None = None
@@ -258,23 +258,30 @@ class Waiters:
             if not self._subscriptions:
                 continue
             try:
-                for job_id in await self._news():
-                    if job_id in self._subscriptions:
-                        _wake(self._subscriptions[job_id])
+                await self._look_at_all()
             except Exception as error:  # the next look may succeed; without the loop nobody would ever look
                 log.warning("event=look_failed reason=%r", str(error))
 
-    async def _news(self) -> set[UUID]:
-        """Jobs whose waiters have something to look at; two queries at most."""
-        ends, follows = [], {}
+    async def _look_at_all(self) -> None:
+        """Wake whoever has something to look at, and nobody else; two queries for all of them."""
+        ends, follows = [], []
         for job_id, subscription in self._subscriptions.items():
-            seen = [waiter.seen for waiter in subscription.waiters if waiter.follows]
-            if seen:
-                follows[job_id] = min(seen)
-            if len(seen) < len(subscription.waiters):
+            following = sum(waiter.follows for waiter in subscription.waiters)
+            if following:
+                follows.append(job_id)
+            if following < len(subscription.waiters):
                 ends.append(job_id)
-        found = await self._look(ends) if ends else set()
-        return found | await self._moved(follows) if follows else found
+        for job_id in await self._look(ends) if ends else ():
+            for waiter in self._on(job_id):
+                waiter.wake()
+        for job_id, count in (await self._transitions(follows) if follows else {}).items():
+            for waiter in self._on(job_id):
+                if waiter.follows and waiter.seen != count:
+                    waiter.wake()
+
+    def _on(self, job_id: UUID) -> Collection[Waiter]:
+        subscription = self._subscriptions.get(job_id)
+        return subscription.waiters if subscription else ()
 
 
 def _wake(subscription: _Subscription) -> None:

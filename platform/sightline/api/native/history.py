@@ -1,6 +1,6 @@
 """A job's transitions as its event stream tells them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -42,15 +42,15 @@ def read(job_id: UUID, since: int) -> History:
         close_old_connections()
 
 
-def moved(seen: Mapping[UUID, int]) -> set[UUID]:
-    """Which of these jobs have more transitions than the number given, or are no more."""
-    asked, found = list(seen), set()
+def transitions(asked: Collection[UUID]) -> dict[UUID, int]:
+    """How many transitions each of these jobs has had, 0 when it is no more."""
+    jobs = list(asked)
+    found = dict.fromkeys(jobs, 0)
     try:
-        for start in range(0, len(asked), _BATCH):
-            batch = asked[start : start + _BATCH]
-            rows = JobEvent.objects.filter(job_id__in=batch).values_list("job_id").annotate(n=Count("id"))
-            counts = dict(rows.order_by())
-            found |= {job_id for job_id in batch if counts.get(job_id, 0) != seen[job_id]}
+        for start in range(0, len(jobs), _BATCH):
+            of_some = JobEvent.objects.filter(job_id__in=jobs[start : start + _BATCH])
+            rows = of_some.values_list("job_id").annotate(n=Count("id"))
+            found |= dict(rows.order_by())
     finally:
         close_old_connections()
     return found
