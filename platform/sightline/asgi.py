@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 
 from sightline.api.native import history
+from sightline.audit import services as audit
 from sightline.database import statements
 from sightline.events import boards
 from sightline.events.reading import LiveReader
@@ -83,7 +84,8 @@ def _cancelled(job_id: UUID) -> None:
     try:
         job = Job.objects.filter(pk=job_id).first()
         if job is not None:
-            cancel(job=job, actor="client gone")
+            with audit.unrecorded():
+                cancel(job=job, actor="client gone")
     finally:
         close_old_connections()
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from support.waiting import until
 
 from sightline.api.openai.batch_lines import Lines
+from sightline.audit.models import Entry
 from sightline.batches import lines as raw_lines
 from sightline.batches.models import Batch, BatchStatus, File, Line, LineState, Purpose
 from sightline.batches.services import files, retention, settle, work
@@ -247,12 +248,14 @@ def test_a_cancelled_batch_cancels_its_jobs_and_makes_no_more(
     batch.refresh_from_db()
     assert batch.expanded == 8
     said(domain, domain.claimed("ocr.default"))
-    cancel(batch=batch)
+    cancel(batch=batch, actor="tests")
     worked()
     settle.settle_all()
     worked()
     batch.refresh_from_db()
     assert (batch.status, batch.completed, batch.failed) == (BatchStatus.CANCELLED, 1, 19)
+    record = Entry.objects.exclude(action="key.create").values_list("action", "subject", "actor")
+    assert list(record) == [("batch.cancel", batch.public_id, "tests")], "one act, not one a job"
     assert Job.objects.count() == 8
     assert Job.objects.filter(status=Status.CANCELLED).count() == 7
     errors = texts(batch, LineState.FAILED)

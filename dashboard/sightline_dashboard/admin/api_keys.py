@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,7 +12,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from sightline.audit import services as audit
 from sightline.tenants import keys
 from sightline.tenants.models import ApiKey
 from sightline_dashboard import badges
@@ -71,16 +69,14 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     # --- a new key ---
     def save_model(self, request: HttpRequest, obj: ApiKey, form: "ModelForm[ApiKey]", change: bool) -> None:
         asked = form.cleaned_data
-        with transaction.atomic():
-            row, text = keys.create(
-                tenant=asked["tenant"].name,
-                name=asked["name"],
-                kinds=tuple(asked["kinds"]),
-                scopes=tuple(asked["scopes"]),
-                expires_at=asked["expires_at"],
-            )
-            after = {"tenant": asked["tenant"].name, "kinds": row.kinds, "scopes": row.scopes}
-            audit.write(actor=actor(request), action="key.create", subject=str(row), after=after)
+        row, text = keys.create(
+            tenant=asked["tenant"].name,
+            name=asked["name"],
+            kinds=tuple(asked["kinds"]),
+            scopes=tuple(asked["scopes"]),
+            expires_at=asked["expires_at"],
+            actor=actor(request),
+        )
         obj.__dict__.update(row.__dict__)
         # Held for the answer to this request alone: a message or a session would write it down somewhere.
         request.new_api_key = text  # type: ignore[attr-defined]
@@ -121,15 +117,6 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     def _revoke(self, request: HttpRequest, chosen: list[ApiKey]) -> None:
         for key in chosen:
-            with transaction.atomic():
-                before = {"revoked": key.revoked_at is not None}
-                keys.revoke(key=key)
-                audit.write(
-                    actor=actor(request),
-                    action="key.revoke",
-                    subject=str(key),
-                    before=before,
-                    after={"revoked": True},
-                )
+            keys.revoke(key=key, actor=actor(request))
             self.log_change(request, key, "Revoked.")
         messages.success(request, f"Revoked: {', '.join(str(key) for key in chosen)}.")

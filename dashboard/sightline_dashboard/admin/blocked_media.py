@@ -1,13 +1,11 @@
 """Pictures that brought engines down. An operator who has looked at one may release it."""
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from sightline import ids
-from sightline.audit import services as audit
 from sightline.media import services
 from sightline.media.models import BlockedMedia
 from sightline_dashboard import badges
@@ -58,18 +56,7 @@ class BlockedMediaAdmin(ReadOnlyAdmin):
     def release_selected(self, request: HttpRequest, queryset: QuerySet[BlockedMedia]) -> None:
         released = 0
         for blocked in queryset:
-            with transaction.atomic():
-                freed = services.release(blocked=blocked, by=actor(request))
-                if freed:
-                    audit.write(
-                        actor=actor(request),
-                        action="media.release",
-                        subject=blocked.pixel_sha256,
-                        before={"blocked": True},
-                        after={"blocked": False},
-                        reason=blocked.reason,
-                    )
-            if freed:
+            if services.release(blocked=blocked, by=actor(request)):
                 self.log_change(request, blocked, "Released.")
                 released += 1
         messages.success(request, f"Released {released}: accepted again from the next request on.")

@@ -4,9 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
-
-from sightline.audit import services as audit
 from sightline.errors import Conflict
 from sightline.jobs.models import Job
 from sightline.jobs.services.move import move
@@ -32,8 +29,7 @@ def moving(seats: str) -> Verb:
         name="move",
         done=f"waits for {seats} seats",
         applies_to=frozenset({Status.QUEUED}),
-        act=lambda job, actor: move(job=job, seats=seats, actor=actor),
-        recorded=True,
+        act=lambda job, actor, reason: move(job=job, seats=seats, actor=actor, reason=reason),
     )
 
 
@@ -59,7 +55,7 @@ def select(verb: Verb, jobs: Sequence[Job]) -> Selection:
     )
 
 
-def act(verb: Verb, jobs: Sequence[Job], *, actor: str) -> tuple[int, list[str]]:
+def act(verb: Verb, jobs: Sequence[Job], *, actor: str, reason: str = "") -> tuple[int, list[str]]:
     """(how many it was done to, why not for the others). One job's refusal stops nobody else's."""
     done, refusals = 0, []
     for job in jobs:
@@ -67,24 +63,9 @@ def act(verb: Verb, jobs: Sequence[Job], *, actor: str) -> tuple[int, list[str]]
             refusals.append(f"{job.public_id} is {job.status}.")
             continue
         try:
-            with transaction.atomic():
-                before = job.status
-                verb.act(job, actor)
-                if not verb.recorded:
-                    _record(verb, job, before, actor)
+            verb.act(job, actor, reason)
         except Conflict as conflict:
             refusals.append(f"{job.public_id}: {conflict.detail}")
         else:
             done += 1
     return done, refusals
-
-
-def _record(verb: Verb, job: Job, before: str, actor: str) -> None:
-    after = Job.objects.values_list("status", flat=True).get(pk=job.pk)
-    audit.write(
-        actor=actor,
-        action=f"job.{verb.name}",
-        subject=job.public_id,
-        before={"status": before},
-        after={"status": after},
-    )

@@ -1,30 +1,22 @@
 """Replaying a job, and holding two jobs against each other."""
 
-from typing import TYPE_CHECKING
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from sightline.api.authentication import Sender
 from sightline.api.native.replay import replay
-from sightline.audit import services as audit
 from sightline.errors import Conflict, Problem
 from sightline.jobs.models import Job
-from sightline_dashboard.admin.read_only import HistoryAdmin, actor
+from sightline_dashboard.admin.job_pages import JobPages
+from sightline_dashboard.admin.read_only import actor
 from sightline_dashboard.compare.page import address, build
 from sightline_dashboard.replay_form import ReplayForm
 
-if TYPE_CHECKING:
-    _Base = HistoryAdmin
-else:
-    _Base = object
 
-
-class ComparisonPages(_Base):
+class ComparisonPages(JobPages):
     """For the admin of jobs."""
 
     def comparison_urls(self) -> list[URLPattern]:
@@ -33,10 +25,6 @@ class ComparisonPages(_Base):
             path("<str:object_id>/replay/", view(self.replay_view), name="jobs_job_replay"),
             path("<str:object_id>/compare/<str:other_id>/", view(self.compare_view), name="jobs_job_compare"),
         ]
-
-    def visible(self, request: HttpRequest, object_id: str) -> Job | None:
-        """The job of that id, for who may see jobs."""
-        raise NotImplementedError
 
     def replay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What the new job shall have otherwise; then the two of them side by side."""
@@ -80,22 +68,14 @@ class ComparisonPages(_Base):
 
 
 def _replayed(job: Job, form: ReplayForm, *, actor: str) -> Job:
-    """The new job and who asked for it, or neither; once for each form that was shown, however often it is sent.
+    """The new job, once for each form that was shown, however often it is sent.
 
     It counts for the quotas of the job's own tenant.
     """
-    with transaction.atomic():
-        sender = Sender(tenant=job.tenant, key=None)
-        made = replay(sender=sender, job=job, changes=form.changes(), key=form.key())
-        if not isinstance(made, Job):
-            if made.job is None:
-                raise Conflict("The job that this form made has been deleted since.")
-            return made.job
-        audit.write(
-            actor=actor,
-            action="job.replay",
-            subject=job.public_id,
-            before={"model": job.model, "params": job.params},
-            after={"job": made.public_id, "model": made.model, "params": made.params},
-        )
-    return made
+    sender = Sender(tenant=job.tenant, key=None, operator=actor)
+    made = replay(sender=sender, job=job, changes=form.changes(), key=form.key())
+    if isinstance(made, Job):
+        return made
+    if made.job is None:
+        raise Conflict("The job that this form made has been deleted since.")
+    return made.job

@@ -1,7 +1,5 @@
 """A job's events for a page of the admin: by the session, with the stream that clients of the API get."""
 
-from typing import TYPE_CHECKING
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
@@ -10,25 +8,15 @@ from sightline.api.native.errors import respond
 from sightline.api.streams import resumed_after, stream
 from sightline.errors import Problem
 from sightline.events.stream import SPAN
-from sightline.jobs.models import Job
-from sightline_dashboard.admin.read_only import HistoryAdmin
-
-if TYPE_CHECKING:
-    _Base = HistoryAdmin
-else:
-    _Base = object
+from sightline_dashboard.admin.job_pages import JobPages
 
 
-class JobStream(_Base):
+class JobStream(JobPages):
     """For the admin of jobs."""
 
     def stream_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [path("<str:object_id>/events/", view(self.events_view), name="jobs_job_events")]
-
-    def visible(self, request: HttpRequest, object_id: str) -> Job | None:
-        """The job of that id, for who may see jobs."""
-        raise NotImplementedError
 
     def events_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Who may see the job may follow it. The ASGI shell serves the stream, and holds no thread for it."""

@@ -3,14 +3,12 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from sightline import ids
 from sightline.jobs.models import Job
 from sightline.kinds.images import bound_media
 from sightline.kinds.registry import KINDS
@@ -22,7 +20,7 @@ from sightline_dashboard.admin.job_comparison import ComparisonPages
 from sightline_dashboard.admin.job_list import JobListAdmin
 from sightline_dashboard.admin.job_stream import JobStream
 from sightline_dashboard.admin.playground import PlaygroundPages
-from sightline_dashboard.admin.read_only import actor, only_post
+from sightline_dashboard.admin.read_only import actor, only_post, reason
 from sightline_dashboard.jobpage import page
 from sightline_dashboard.pictures import blurred, picture
 from sightline_dashboard.untrusted_html import framed
@@ -31,15 +29,6 @@ from sightline_dashboard.untrusted_html import framed
 @admin.register(Job)
 class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, JobListAdmin):
     actions = ("cancel_selected", "retry_selected")
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Job | None:
-        if object_id.startswith(f"{ids.JOB}_"):
-            try:
-                object_id = str(ids.decode(ids.JOB, object_id))
-            except ids.InvalidId:
-                return None
-        found: Job | None = super().get_object(request, object_id, from_field)
-        return found
 
     # --- pages ---
     def get_urls(self) -> list[URLPattern]:
@@ -115,19 +104,6 @@ class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, JobListAdmin):
             raise Http404
         return framed(text)
 
-    def visible(self, request: HttpRequest, object_id: str) -> Job | None:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        queryset = Job.objects.select_related("tenant", "api_key")
-        try:
-            key = ids.decode(ids.JOB, unquote(object_id))
-        except ids.InvalidId:
-            plain = self.get_object(request, unquote(object_id))
-            if plain is None:
-                return None
-            key = plain.pk
-        return queryset.filter(pk=key).first()
-
     # --- one job ---
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._operate(request, object_id, VERBS["cancel"])
@@ -156,7 +132,7 @@ class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, JobListAdmin):
         job = self.visible(request, object_id)
         if job is None:
             raise Http404
-        done, refusals = job_actions.act(verb, [job], actor=actor(request))
+        done, refusals = job_actions.act(verb, [job], actor=actor(request), reason=reason(request))
         self._report(request, verb, done, refusals)
         return HttpResponseRedirect(reverse("admin:jobs_job_change", args=[job.public_id]))
 
@@ -173,7 +149,9 @@ class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, JobListAdmin):
         chosen = queryset.select_related("tenant").order_by("-pk")
         selection = job_actions.select(verb, list(chosen[: job_actions.LARGEST_SELECTION + 1]))
         if "confirmed" in request.POST and not selection.too_many:
-            done, refusals = job_actions.act(verb, selection.jobs, actor=actor(request))
+            done, refusals = job_actions.act(
+                verb, selection.jobs, actor=actor(request), reason=reason(request)
+            )
             self._report(request, verb, done, refusals)
             return None
         context = {

@@ -1,7 +1,7 @@
 """The playground's pages: the form, a run, what becomes of it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -15,14 +15,10 @@ from sightline.jobs.models import Job
 from sightline.jobs.services.cancel import cancel
 from sightline.kinds.registry import KINDS
 from sightline.tenants.models import Tenant
-from sightline_dashboard.admin.read_only import HistoryAdmin, actor
+from sightline_dashboard.admin.job_pages import JobPages
+from sightline_dashboard.admin.read_only import actor
 from sightline_dashboard.playground import request as requests
 from sightline_dashboard.playground import run as runs
-
-if TYPE_CHECKING:
-    _Base = HistoryAdmin
-else:
-    _Base = object
 
 MODES = (
     ("text", "Text"),
@@ -61,7 +57,7 @@ def _as_problem(view: Answer) -> Answer:
     return answered
 
 
-class PlaygroundPages(_Base):
+class PlaygroundPages(JobPages):
     """For the admin of jobs."""
 
     def playground_urls(self) -> list[URLPattern]:
@@ -76,10 +72,6 @@ class PlaygroundPages(_Base):
             view(self.result_view, "runs/<str:object_id>/result/", "jobs_job_playground_result"),
             view(self.stop_view, "runs/<str:object_id>/cancel/", "jobs_job_playground_cancel"),
         ]
-
-    def visible(self, request: HttpRequest, object_id: str) -> Job | None:
-        """The job of that id, for who may see jobs."""
-        raise NotImplementedError
 
     def playground_view(self, request: HttpRequest) -> HttpResponse:
         """The form; with `?run=` as that run had it, and what came of it."""

@@ -18,8 +18,15 @@ class Sender:
     tenant: Tenant
     key: ApiKey | None
     """None: an operator in the admin, whom no key restricts. The tenant's quotas hold all the same."""
+    operator: str = ""
+    """Who it is then, as events name them."""
     states: list[State] = field(default_factory=list)
     """Where the quotas stand that this request was counted in."""
+
+    @property
+    def actor(self) -> str:
+        """How events and the audit name who asked."""
+        return f"key:{self.key.prefix}" if self.key is not None else self.operator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +36,6 @@ class Principal(Sender):
     key: ApiKey
     is_authenticated: bool = True
     """What Django's permission classes look at."""
-
-    @property
-    def actor(self) -> str:
-        """How events name who asked."""
-        return f"key:{self.key.prefix}"
 
 
 class ApiKeyAuthentication(BaseAuthentication):

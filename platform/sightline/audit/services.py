@@ -1,6 +1,7 @@
 """Write to the record, in the transaction of what it records."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -10,6 +11,7 @@ from sightline.audit.models import Entry
 from sightline.clock import After
 
 _address: ContextVar[str] = ContextVar("audit_address", default="")
+_unrecorded: ContextVar[bool] = ContextVar("audit_unrecorded", default=False)
 
 
 def write(
@@ -22,7 +24,12 @@ def write(
     selection: str = "",
     reason: str = "",
 ) -> None:
-    """One act. `before` and `after` hold what it changed, in values that JSON knows; never a secret."""
+    """One act. `before` and `after` hold what it changed, in values that JSON knows.
+
+    Neither holds a secret, or anything of what a job was asked or answered: nothing here can be erased.
+    """
+    if _unrecorded.get():
+        return
     Entry.objects.create(
         at=After(),
         actor=actor[:200],
@@ -34,6 +41,16 @@ def write(
         after=dict(after or {}),
         reason=reason[:500],
     )
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Inside, services write nothing: what they do is part of an act that is on record as a whole, or is nobody's."""
+    token = _unrecorded.set(True)
+    try:
+        yield
+    finally:
+        _unrecorded.reset(token)
 
 
 def remember_address(

@@ -18,10 +18,11 @@ reason_option = click.option("--reason", help="For the audit's record.")
 
 @click.command()
 @job_argument(several=True)
+@reason_option
 @json_option
-def cancel(job_ids: tuple[str, ...], as_json: bool) -> None:
+def cancel(job_ids: tuple[str, ...], reason: str | None, as_json: bool) -> None:
     """End jobs that wait or run."""
-    _each(job_ids, lambda client, job_id: client.cancel(job_id), as_json=as_json)
+    _each(job_ids, lambda client, job_id: client.cancel(job_id, reason=reason), as_json=as_json)
 
 
 @click.command()

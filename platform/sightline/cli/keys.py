@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sightline.cli.django_setup import database
+from sightline.cli.person import person
 from sightline.cli.tables import print_table
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def create(name: str, tenant: str, kinds: str, models: str, scopes: str, expires
             model_tags=_chosen(models, set(settings.MODELS), "--models"),
             scopes=_chosen(scopes, set(service.SCOPES), "--scopes"),
             expires_at=None if expires_days is None else timezone.now() + timedelta(days=expires_days),
+            actor=person(),
         )
     click.echo(text)
 
@@ -96,7 +98,7 @@ def revoke(key: str) -> None:
         from sightline.tenants import keys as service
 
         found = _living(key)
-        service.revoke(key=found)
+        service.revoke(key=found, actor=person())
     click.echo(f"Revoked {found.prefix}… ({found.name}).")
 
 
@@ -117,7 +119,7 @@ def rotate(key: str, overlap_hours: float) -> None:
 
         found = _living(key)
         try:
-            _, text = service.rotate(key=found, overlap_s=overlap_hours * 3600)
+            _, text = service.rotate(key=found, overlap_s=overlap_hours * 3600, actor=person())
         except Problem as problem:
             raise click.ClickException(problem.detail) from problem
     click.echo(text)

@@ -3,6 +3,7 @@
 import click
 
 from sightline.cli.django_setup import database
+from sightline.cli.person import person
 from sightline.cli.tables import print_table
 
 
@@ -54,7 +55,7 @@ def set_(tenant: str, kind: str, **given: int | None) -> None:
         if row is None:
             raise click.ClickException(f"There is no tenant {tenant!r}; `sightline keys create` makes one.")
         try:
-            service.change(tenant=row, kind=kind, numbers=numbers)
+            service.change(tenant=row, kind=kind, numbers=numbers, actor=person())
         except ValidationError as error:
             raise click.ClickException(" ".join(error.messages)) from error
         click.echo(_shown(row.quotas.get(kind, {})) or "no quota")

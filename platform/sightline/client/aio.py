@@ -139,9 +139,9 @@ class AsyncClient:
         """The job's events as they happen, up to the one that ends it, across restarts of the server."""
         return self._iterate(self._do.events(job_id, after=after))
 
-    async def cancel(self, job_id: str) -> Job:
+    async def cancel(self, job_id: str, *, reason: str | None = None) -> Job:
         """End a job that waits or runs."""
-        return await self._run(self._do.cancel(job_id))
+        return await self._run(self._do.cancel(job_id, reason=reason))
 
     async def retry(
         self,

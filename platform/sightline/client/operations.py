@@ -137,9 +137,9 @@ class Operations:
             for event in (yield from stream.more()):
                 yield Emit(value=event)
 
-    def cancel(self, job_id: str) -> Flow[Job]:
+    def cancel(self, job_id: str, *, reason: str | None = None) -> Flow[Job]:
         """The job, ended or about to."""
-        return (yield from self.act(job_id, "cancel"))
+        return (yield from self.act(job_id, "cancel", {"reason": reason}))
 
     def retry(self, job_id: str, *, body: Json | None = None) -> Flow[Job]:
         """The job, queued once more; one that is queued or runs already is left as it is."""

@@ -137,9 +137,9 @@ class Client:
         """The job's events as they happen, up to the one that ends it, across restarts of the server."""
         return self._iterate(self._do.events(job_id, after=after))
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, *, reason: str | None = None) -> Job:
         """End a job that waits or runs."""
-        return self._run(self._do.cancel(job_id))
+        return self._run(self._do.cancel(job_id, reason=reason))
 
     def retry(
         self,

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from sightline import ids
+from sightline.audit import services as audit
 from sightline.database import statements
 from sightline.kinds.contract import StoredImage
 from sightline.kinds.images import ImageRef
@@ -113,10 +114,21 @@ def refuse_blocked(*, tenant_id: uuid.UUID, pixel_sha256: str) -> None:
         raise PoisonedInput("This image has brought engines down. An operator can release it.")
 
 
-def release(*, blocked: BlockedMedia, by: str) -> bool:
+def release(*, blocked: BlockedMedia, by: str, reason: str = "") -> bool:
     """Accept a blocked picture again; False when somebody released it before."""
-    rows = BlockedMedia.objects.filter(pk=blocked.pk, released_at=None)
-    return rows.update(released_at=timezone.now(), released_by=by[:150]) == 1
+    with transaction.atomic():
+        rows = BlockedMedia.objects.filter(pk=blocked.pk, released_at=None)
+        if not rows.update(released_at=timezone.now(), released_by=by[:150]):
+            return False
+        audit.write(
+            actor=by,
+            action="media.release",
+            subject=blocked.pixel_sha256,
+            before={"blocked": True},
+            after={"blocked": False},
+            reason=reason,
+        )
+    return True
 
 
 def erase(*, media: Media) -> bool:

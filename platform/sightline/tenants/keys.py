@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from sightline import clock
+from sightline.audit import services as audit
 from sightline.database import statements
 from sightline.errors import Conflict, Problem
 from sightline.tenants.models import ApiKey, Tenant
@@ -19,6 +20,8 @@ DEFAULT_SCOPES = frozenset({"submit", "read"})
 SCOPES = DEFAULT_SCOPES | {"admin"}
 OVERLAP_S = 86_400.0
 """How long a key goes on working after its rotation."""
+SYSTEM = "system"
+"""Who makes a key that no person asked for, such as this machine's own."""
 _LAST_USED_RESOLUTION = timedelta(minutes=1)
 
 
@@ -39,20 +42,24 @@ def create(
     model_tags: Sequence[str] = (),
     scopes: Sequence[str] = (),
     expires_at: datetime | None = None,
+    actor: str = SYSTEM,
 ) -> tuple[ApiKey, str]:
     """A new key of the tenant with that name (made when missing), and its text, which is shown only now."""
-    owner, _ = Tenant.objects.get_or_create(name=tenant)
-    return _make(
-        tenant=owner,
-        name=name,
-        kinds=list(kinds),
-        model_tags=list(model_tags),
-        scopes=list(scopes),
-        expires_at=expires_at,
-    )
+    with transaction.atomic():
+        owner, _ = Tenant.objects.get_or_create(name=tenant)
+        row, text = _make(
+            tenant=owner,
+            name=name,
+            kinds=list(kinds),
+            model_tags=list(model_tags),
+            scopes=list(scopes),
+            expires_at=expires_at,
+        )
+        audit.write(actor=actor, action="key.create", subject=str(row), after=_rights(row))
+    return row, text
 
 
-def rotate(*, key: ApiKey, overlap_s: float = OVERLAP_S) -> tuple[ApiKey, str]:
+def rotate(*, key: ApiKey, overlap_s: float = OVERLAP_S, actor: str = SYSTEM) -> tuple[ApiKey, str]:
     """A new key with the rights of this one, and its text. Both work until the overlap ends, then only the new one.
 
     `Conflict` for a key that is revoked or expired, or that was rotated before and still works.
@@ -64,7 +71,7 @@ def rotate(*, key: ApiKey, overlap_s: float = OVERLAP_S) -> tuple[ApiKey, str]:
             raise Conflict("This key does not work any more. Create a new one.")
         if ApiKey.objects.filter(replaces=row, revoked_at=None).exists():
             raise Conflict("This key was rotated before. Rotate the key that replaced it.")
-        made = _make(
+        made, text = _make(
             tenant=row.tenant,
             name=row.name,
             kinds=row.kinds,
@@ -76,13 +83,35 @@ def rotate(*, key: ApiKey, overlap_s: float = OVERLAP_S) -> tuple[ApiKey, str]:
         ends = now + timedelta(seconds=overlap_s)
         if row.expires_at is None or ends < row.expires_at:
             ApiKey.objects.filter(pk=row.pk).update(expires_at=ends)
-    key.refresh_from_db()
-    return made
+        key.refresh_from_db()
+        audit.write(
+            actor=actor,
+            action="key.rotate",
+            subject=str(row),
+            before={"expires_at": _moment(row.expires_at)},
+            after={"expires_at": _moment(key.expires_at), "replaced_by": str(made)},
+        )
+    return made, text
 
 
 def _make(**rights: Any) -> tuple[ApiKey, str]:
     text = PREFIX + secrets.token_urlsafe(32)
     return ApiKey.objects.create(prefix=text[:10], sha256=digest(text), **rights), text
+
+
+def _rights(row: ApiKey) -> dict[str, Any]:
+    """What a key may, for the record; nothing of its text but the beginning that everybody sees."""
+    return {
+        "tenant": row.tenant.name,
+        "kinds": row.kinds,
+        "models": row.model_tags,
+        "scopes": sorted(row.scopes or DEFAULT_SCOPES),
+        "expires_at": _moment(row.expires_at),
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="seconds")
 
 
 def authenticate(*, text: str) -> ApiKey:
@@ -102,9 +131,17 @@ def authenticate(*, text: str) -> ApiKey:
     return key
 
 
-def revoke(*, key: ApiKey) -> None:
-    """From the next request on the key is refused."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now())
+def revoke(*, key: ApiKey, actor: str = SYSTEM) -> None:
+    """From the next request on the key is refused. Harmless for one that is already."""
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now()):
+            audit.write(
+                actor=actor,
+                action="key.revoke",
+                subject=str(key),
+                before={"revoked": False},
+                after={"revoked": True},
+            )
 
 
 def allows(key: ApiKey, scope: str) -> bool:

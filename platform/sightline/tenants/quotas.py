@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
+from sightline.audit import services as audit
 from sightline.kinds.registry import KINDS
 from sightline.tenants.models import Tenant
 
@@ -40,16 +42,25 @@ def of(tenant: Tenant, kind: str) -> Quota:
     return Quota(**found) if found else NONE
 
 
-def change(*, tenant: Tenant, kind: str, numbers: Mapping[str, int | None]) -> Tenant:
+def change(*, tenant: Tenant, kind: str, numbers: Mapping[str, int | None], actor: str) -> Tenant:
     """Set some numbers of a kind (or of `*`), None removes one. Raises ValidationError for what is none."""
-    row = {**tenant.quotas.get(kind, {}), **numbers}
+    before = tenant.quotas.get(kind, {})
+    row = {**before, **numbers}
     kept = {name: number for name, number in row.items() if number is not None}
     quotas = {**tenant.quotas, kind: kept}
     if not kept:
         del quotas[kind]
     validate(quotas)
     tenant.quotas = quotas
-    tenant.save(update_fields=["quotas"])
+    with transaction.atomic():
+        tenant.save(update_fields=["quotas"])
+        audit.write(
+            actor=actor,
+            action="tenant.quota",
+            subject=tenant.name,
+            before={kind: before},
+            after={kind: kept},
+        )
     return tenant
 
 

@@ -251,8 +251,11 @@ def _act(bulk: Bulk, item: BulkItem, verb: Verb) -> bool:
         if not _locked(bulk).active:
             return False
         try:
-            with transaction.atomic():
-                verb.act(item.job, f"{bulk.actor} {bulk.public_id}")
+            with (
+                transaction.atomic(),
+                audit.unrecorded(),
+            ):  # the record has the whole act and what chose its jobs
+                verb.act(item.job, f"{bulk.actor} {bulk.public_id}", bulk.reason)
             state, detail = ItemState.DONE, ""
         except Problem as refusal:
             state, detail = ItemState.FAILED, refusal.detail[:300]

@@ -21,13 +21,11 @@ class Verb:
     """The participle, for messages."""
     applies_to: frozenset[str]
     """Statuses in which it does something."""
-    act: Callable[[Job, str], object]
-    """(job, actor); raises a `Problem` when the job has moved on meanwhile."""
+    act: Callable[[Job, str, str], object]
+    """(job, actor, reason), on the audit's record; raises a `Problem` when the job has moved on meanwhile."""
     runs: bool = False
     """The jobs run again: the first few must succeed before the others follow."""
     dangerous: bool = False
-    recorded: bool = False
-    """Its service writes the audit's record itself, for whoever calls it."""
 
 
 VERBS: dict[str, Verb] = {
@@ -37,45 +35,42 @@ VERBS: dict[str, Verb] = {
             name="retry",
             done="queued again",
             applies_to=frozenset(RETRYABLE),
-            act=lambda job, actor: retry(job=job, actor=actor),
+            act=lambda job, actor, reason: retry(job=job, actor=actor, reason=reason),
             runs=True,
         ),
         Verb(
             name="cancel",
             done="cancelled",
             applies_to=frozenset(ACTIVE),
-            act=lambda job, actor: cancel(job=job, actor=actor),
+            act=lambda job, actor, reason: cancel(job=job, actor=actor, reason=reason),
             dangerous=True,
         ),
         Verb(
             name="expire",
             done="expired",
             applies_to=frozenset(ACTIVE),
-            act=lambda job, actor: expire(job=job, actor=actor),
-            recorded=True,
+            act=lambda job, actor, reason: expire(job=job, actor=actor, reason=reason),
             dangerous=True,
         ),
         Verb(
             name="quarantine",
             done="quarantined",
             applies_to=QUARANTINABLE,
-            act=lambda job, actor: quarantine(job=job, actor=actor),
-            recorded=True,
+            act=lambda job, actor, reason: quarantine(job=job, actor=actor, reason=reason),
             dangerous=True,
         ),
         Verb(
             name="release",
             done="released",
             applies_to=frozenset({Status.QUARANTINED}),
-            act=lambda job, actor: release(job=job, actor=actor),
-            recorded=True,
+            act=lambda job, actor, reason: release(job=job, actor=actor, reason=reason),
             runs=True,
         ),
         Verb(
             name="erase",
             done="erased",
             applies_to=frozenset(TERMINAL),
-            act=lambda job, actor: erase(job=job, actor=actor),
+            act=lambda job, actor, reason: erase(job=job, actor=actor, reason=reason),
             dangerous=True,
         ),
     )

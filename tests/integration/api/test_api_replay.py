@@ -119,7 +119,7 @@ def test_a_retry_may_ask_something_else(api: Api) -> None:
     assert JobMedia.objects.count() == 1, "its screenshot stays"
     entry = Entry.objects.get(action="job.retry_edited")
     assert (entry.subject, entry.reason) == (old, "a typing error")
-    assert entry.after == {"changed": {"input": ["instruction"], "params": ["max_tokens"]}}
+    assert entry.after["changed"] == {"input": ["instruction"], "params": ["max_tokens"]}
     taken = claimed("gui.default")
     assert taken.input["instruction"] == "Close"
 

@@ -9,16 +9,15 @@ from sightline.api.native.intake import refuse_forbidden
 from sightline.api.native.jobs import refuse_erased
 from sightline.api.native.representation import accepted, full, path
 from sightline.api.native.request import Model, validate
-from sightline.api.native.retrying import edit
+from sightline.api.native.retrying import retry_asked
 from sightline.api.native.schemas import Move, Reason, Retry
 from sightline.api.native.view import NativeView, answer
 from sightline.api.parsers import json_body
-from sightline.errors import Conflict, NotFound
+from sightline.errors import NotFound
 from sightline.jobs.models import Job
 from sightline.jobs.services.cancel import cancel
 from sightline.jobs.services.expire import expire
 from sightline.jobs.services.move import move
-from sightline.jobs.services.retry import RETRYABLE, retry
 from sightline.jobs.services.set_aside import quarantine, release
 from sightline.kinds.images import bound_media
 from sightline.media import services as media
@@ -32,7 +31,7 @@ class CancelView(NativeView):
     @documents.cancel
     def post(self, request: Request, public_id: str) -> HttpResponse:
         job = self.job(public_id)
-        aborting = cancel(job=job, actor=self.principal.actor)
+        aborting = cancel(job=job, actor=self.principal.actor, reason=_asked(Reason, request).reason)
         job.refresh_from_db()
         return answer(full(job, attempts=job.attempts.all()), status=202 if aborting else 200)
 
@@ -47,13 +46,7 @@ class RetryView(NativeView):
         job = self.job(public_id)
         refuse_erased(job)
         changes = _asked(Retry, request)
-        edited = None
-        if changes.input or changes.params:
-            if job.status not in RETRYABLE:
-                raise Conflict(f"A job that is {job.status} cannot be retried.")
-            edited = edit(sender=self.principal, job=job, input=changes.input, params=changes.params)
-        job = retry(job=job, actor=self.principal.actor, edited=edited, reason=changes.reason)
-        return queued_again(job)
+        return queued_again(retry_asked(sender=self.principal, job=job, changes=changes))
 
 
 class ExpireView(NativeView):

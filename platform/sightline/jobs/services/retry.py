@@ -41,12 +41,15 @@ def retry(*, job: Job, actor: str, edited: Edited | None = None, reason: str = "
     what they say: nothing that it holds can be erased.
     """
     with transaction.atomic():
+        before = Status(Job.objects.values_list("status", flat=True).get(pk=job.pk))
+        statuses = RETRYABLE & {before}  # as the record says it stood, or not at all
+        after: dict[str, Any] = {"status": Status.QUEUED}
         if edited is None:
-            requeue(job=job, actor=actor, statuses=RETRYABLE, verb="retried")
+            requeue(job=job, actor=actor, statuses=statuses, verb="retried")
         else:
             if job.session is not None:
                 raise Conflict("This job goes on from a session: submit a new one to ask something else.")
-            changed = {
+            after["changed"] = {
                 "input": _changed(job.input, edited.input),
                 "params": _changed(job.params, edited.params),
             }
@@ -57,17 +60,18 @@ def retry(*, job: Job, actor: str, edited: Edited | None = None, reason: str = "
             }
             job.prepared = edited.prepared
             requeue(
-                job=job, actor=actor, statuses=RETRYABLE, verb="retried", prepared=edited.prepared, **changes
+                job=job, actor=actor, statuses=statuses, verb="retried", prepared=edited.prepared, **changes
             )
             JobMedia.objects.filter(job_id=job.pk).delete()
             links.keep(job_id=job.pk, media=edited.media)
-            audit.write(
-                actor=actor,
-                action="job.retry_edited",
-                subject=job.public_id,
-                after={"changed": changed},
-                reason=reason,
-            )
+        audit.write(
+            actor=actor,
+            action="job.retry" if edited is None else "job.retry_edited",
+            subject=job.public_id,
+            before={"status": before},
+            after=after,
+            reason=reason,
+        )
     job.refresh_from_db()
     return job
 

