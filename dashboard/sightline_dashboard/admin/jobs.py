@@ -17,6 +17,7 @@ from sightline.triage.verbs import VERBS, Verb
 from sightline_dashboard import stuck
 from sightline_dashboard.admin import job_actions
 from sightline_dashboard.admin.job_comparison import ComparisonPages
+from sightline_dashboard.admin.job_edit import EditPages
 from sightline_dashboard.admin.job_list import JobListAdmin
 from sightline_dashboard.admin.job_stream import JobStream
 from sightline_dashboard.admin.playground import PlaygroundPages
@@ -27,7 +28,7 @@ from sightline_dashboard.untrusted_html import framed
 
 
 @admin.register(Job)
-class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, JobListAdmin):
+class JobAdmin(EditPages, ComparisonPages, JobStream, PlaygroundPages, JobListAdmin):
     actions = ("cancel_selected", "retry_selected")
 
     # --- pages ---
@@ -41,6 +42,7 @@ class JobAdmin(ComparisonPages, JobStream, PlaygroundPages, JobListAdmin):
             path("<str:object_id>/move/", view(self.move_view), name="jobs_job_move"),
             path("<str:object_id>/image/<int:index>/", view(self.image_view), name="jobs_job_image"),
             path("<str:object_id>/html/<int:number>/", view(self.html_view), name="jobs_job_html"),
+            *self.edit_urls(),
             *self.comparison_urls(),
             *self.stream_urls(),
             *self.playground_urls(),

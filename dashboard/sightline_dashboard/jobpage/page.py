@@ -54,6 +54,7 @@ class Page:
     run_ms: float | None
     can_cancel: bool
     can_retry: bool
+    can_edit: bool
     can_replay: bool
     live: bool
     follow: str
@@ -80,6 +81,7 @@ def build(job: Job, *, base_url: str) -> Page:
         run_ms=_between(job.claimed_at, job.ended_at),
         can_cancel=job.status in ACTIVE,
         can_retry=job.status in RETRYABLE and job.erased_at is None,
+        can_edit=job.status in RETRYABLE and job.erased_at is None and job.session is None,
         can_replay=job.erased_at is None,
         live=job.status in ACTIVE,
         follow=follow_url(job),

@@ -74,6 +74,33 @@ def test_the_rarer_acts_stand_on_the_page_where_they_apply(stage: Any, operator:
     assert operator.post(f"/admin/jobs/job/{job.public_id}/act/erase/").status_code == 404
 
 
+def test_a_reason_may_be_given_to_every_act_and_stands_on_the_record(stage: Any, operator: Client) -> None:
+    job = stage.job(stories.click(), QUEUED)
+
+    def press(way: str, *more: str, **form: str) -> None:
+        operator.post(
+            reverse(f"admin:jobs_job_{way}", args=[job.public_id, *more]), {"reason": f"{way} {more}", **form}
+        )
+
+    press("cancel")
+    press("retry")
+    press("move", seats="ocr")
+    press("act", "expire")
+    press("act", "quarantine")
+    press("act", "release")
+    found = dict(Entry.objects.values_list("action", "reason"))
+    assert found == {
+        "job.cancel": "cancel ()",
+        "job.retry": "retry ()",
+        "job.move": "move ()",
+        **{f"job.{verb}": f"act ('{verb}',)" for verb in ("expire", "quarantine", "release")},
+    }
+    chosen = {"action": "cancel_selected", "_selected_action": [str(job.pk)]}
+    assert 'name="reason"' in operator.post("/admin/jobs/job/", chosen).text
+    operator.post("/admin/jobs/job/", {**chosen, "confirmed": "yes", "reason": "all of them"})
+    assert Entry.objects.filter(action="job.cancel", reason="all of them").count() == 1
+
+
 def test_retrying_a_job_that_succeeded_says_why_not(stage: Any, operator: Client) -> None:
     job = stage.job(stories.click())
     page = operator.post(reverse("admin:jobs_job_retry", args=[job.public_id]), follow=True)
@@ -197,7 +224,8 @@ def test_every_act_is_on_the_record_with_what_was_before(stage: Any, operator: C
         ("media.release", {"blocked": True}, {"blocked": False}),
     ]
     assert [reason for *_, reason in found if reason.startswith("a ")] == ["a new model", "a new fan"]
-    assert set(Entry.objects.values_list("actor", "address")) == {("admin:operator", "127.0.0.1")}
+    mine = Entry.objects.exclude(actor=keys.SYSTEM)
+    assert set(mine.values_list("actor", "address")) == {("admin:operator", "127.0.0.1")}
     page = operator.get("/admin/audit/entry/?q=a new fan").text
     assert "drained no → yes" in page
     assert "paused no → yes" not in page

@@ -91,6 +91,25 @@ def test_a_job_is_cancelled_by_keyboard(page: Page, stage: Any) -> None:
     page.get_by_text("1 job cancelled.").wait_for()
 
 
+def test_a_reason_is_typed_while_the_page_moves_on_and_enter_alone_does_nothing(
+    page: Page, stage: Any
+) -> None:
+    job = stage.job(stories.click(), Fate(status=Status.QUEUED))
+    page.goto(reverse("admin:jobs_job_change", args=[job.public_id]))
+    reason = page.get_by_label("Reason for an act")
+    reason.fill("the wrong window")
+    reason.press("Enter")
+    page.evaluate("document.querySelector('#live').dataset.old = 'yes'")
+    page.wait_for_function(
+        "!document.querySelector('#live').dataset.old"
+    )  # loaded anew, as every few seconds
+    expect(reason).to_have_value("the wrong window")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("1 job cancelled.").wait_for()
+    page.goto("/admin/audit/entry/")
+    expect(page.get_by_role("cell", name="the wrong window")).to_be_visible()
+
+
 def test_the_home_page_follows_what_happens_until_it_is_paused(page: Page, stage: Any) -> None:
     page.goto("/admin/")
     job = stage.job(stories.click(), Fate(status=Status.FAILED))
