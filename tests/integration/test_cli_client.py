@@ -435,7 +435,9 @@ def test_an_operator_pauses_drains_and_changes_seats_on_the_command_line(
     operator = Shell(platform, tmp_path, OPERATOR)
     assert "ocr.default is paused" in operator.run("queues", "pause", "ocr")
     assert "paused" in operator.run("queues")
-    assert "ocr.default is open" in operator.run("queues", "resume", "ocr")
+    assert "ocr.default is open" in operator.run("queues", "resume", "ocr", "--reason", "a test")
+    assert "ocr.default is paused, 0 running" in operator.run("queues", "drain", "ocr", "--reason", "a test")
+    operator.run("queues", "resume", "ocr")
     group = json.loads(operator.run("groups", "--json"))["id"]
     assert "is drained" in operator.run("groups", "drain", group)
     assert "is drained" not in operator.run("groups", "resume", group)

@@ -13,6 +13,8 @@ from sightline.fleet.models import Group
 from sightline_dashboard import badges
 from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post, reason
 
+_NO_SEATS = ("csrfmiddlewaretoken", "reason")
+
 
 @admin.register(Group)
 class GroupAdmin(ReadOnlyAdmin):
@@ -76,13 +78,15 @@ class GroupAdmin(ReadOnlyAdmin):
             return refusal
         if not self.has_operate_permission(request):
             raise PermissionDenied
-        asked = {kind: str(text) for kind, text in request.POST.items() if kind != "csrfmiddlewaretoken"}
+        asked = {kind: str(text) for kind, text in request.POST.items() if kind not in _NO_SEATS}
         if not all(text.isdecimal() for text in asked.values()):
             messages.error(request, "Seats are whole numbers, 0 or more.")
         else:
             try:
                 changed = {kind: int(text) for kind, text in asked.items()}
-                now = seats.change(group_id=object_id, seats=changed, actor=actor(request))
+                now = seats.change(
+                    group_id=object_id, seats=changed, actor=actor(request), reason=reason(request)
+                )
                 shown = ", ".join(f"{kind} {count}" for kind, count in now.items())
                 messages.success(request, f"{object_id} has these seats now: {shown}.")
             except Problem as problem:

@@ -45,7 +45,9 @@ class QueueAdmin(ReadOnlyAdmin):
             raise Http404
         if pause:
             queues.pause(name=name, actor=actor(request), reason=reason(request))
-            messages.success(request, f"{name} is paused: jobs are accepted and wait.")
+            messages.success(
+                request, f"{name} is paused: what runs ends, nothing new starts. Jobs are accepted."
+            )
         else:
             queues.resume(name=name, actor=actor(request), reason=reason(request))
             messages.success(request, f"{name} is open again.")

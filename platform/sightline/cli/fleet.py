@@ -1,14 +1,18 @@
 """`sightline queues` and `sightline groups`: see what serves the jobs, pause it, drain it, change its seats."""
 
 import json
+import time
 from typing import Any
 
 import click
 
+from sightline.cli.job_actions import reason_option
 from sightline.cli.params import json_option
 from sightline.cli.tables import print_table
 
 KIND = click.Choice(["gui", "chat", "ocr"])
+_LOOK_S = 1.0
+"""How often a drain looks whether the last jobs have ended."""
 _MODEL = click.option("--model", help="Model tag; default the server's.")
 
 
@@ -49,25 +53,51 @@ def queues(ctx: click.Context, model: str | None, as_json: bool) -> None:
 @queues.command()
 @click.argument("kind", type=KIND)
 @_MODEL
-def pause(kind: str, model: str | None) -> None:
-    """Start no more jobs of KIND; they are accepted and wait. The key needs the scope admin."""
-    _queue(kind, model, paused=True)
+@reason_option
+def pause(kind: str, model: str | None, reason: str | None) -> None:
+    """Start no more jobs of KIND: what runs ends, new jobs are accepted and wait. The key needs the scope admin."""
+    _say(_queue(kind, model, paused=True, reason=reason))
 
 
 @queues.command()
 @click.argument("kind", type=KIND)
 @_MODEL
-def resume(kind: str, model: str | None) -> None:
+@reason_option
+def drain(kind: str, model: str | None, reason: str | None) -> None:
+    """Pause KIND and wait until nothing of it runs any more. Ctrl-C stops the waiting, not the pause."""
+    from sightline.cli.connection import connected
+
+    told = 0
+    with connected() as client:
+        found = client.fleet.queue(kind, model=model, paused=True, reason=reason)
+        while running := found["in_flight"]:
+            if running != told:
+                click.echo(f"{running} still run.", err=True)
+            told = running
+            time.sleep(_LOOK_S)
+            found = client.fleet.queue(kind, model=model)
+    _say(found)
+
+
+@queues.command()
+@click.argument("kind", type=KIND)
+@_MODEL
+@reason_option
+def resume(kind: str, model: str | None, reason: str | None) -> None:
     """Start jobs of KIND again."""
-    _queue(kind, model, paused=False)
+    _say(_queue(kind, model, paused=False, reason=reason))
 
 
-def _queue(kind: str, model: str | None, *, paused: bool) -> None:
+def _queue(kind: str, model: str | None, **change: Any) -> dict[str, Any]:
     from sightline.cli.connection import connected
 
     with connected() as client:
-        found = client.fleet.queue(kind, model=model, paused=paused)
-    click.echo(f"{found['queue']} is {'paused' if found['paused'] else 'open'}, {found['depth']} waiting.")
+        return client.fleet.queue(kind, model=model, **change)
+
+
+def _say(queue: dict[str, Any]) -> None:
+    state = "paused" if queue["paused"] else "open"
+    click.echo(f"{queue['queue']} is {state}, {queue['in_flight']} running, {queue['depth']} waiting.")
 
 
 @click.group(invoke_without_command=True)
@@ -96,24 +126,27 @@ def groups(ctx: click.Context, as_json: bool) -> None:
         click.echo("No groups.")
 
 
-@groups.command()
+@groups.command("drain")
 @click.argument("group_id", metavar="GROUP")
-def drain(group_id: str) -> None:
+@reason_option
+def drain_group(group_id: str, reason: str | None) -> None:
     """Take no new jobs; those aboard end."""
-    _group(group_id, drained=True)
+    _group(group_id, drained=True, reason=reason)
 
 
 @groups.command("resume")
 @click.argument("group_id", metavar="GROUP")
-def resume_group(group_id: str) -> None:
+@reason_option
+def resume_group(group_id: str, reason: str | None) -> None:
     """Take jobs again."""
-    _group(group_id, drained=False)
+    _group(group_id, drained=False, reason=reason)
 
 
 @groups.command()
 @click.argument("group_id", metavar="GROUP")
 @click.argument("numbers", metavar="KIND=N…", nargs=-1, required=True)
-def seats(group_id: str, numbers: tuple[str, ...]) -> None:
+@reason_option
+def seats(group_id: str, numbers: tuple[str, ...], reason: str | None) -> None:
     """Change seats while it runs: `gui=24 ocr=56`; `gui=default` takes a change back."""
     wanted: dict[str, int | None] = {}
     for number in numbers:
@@ -121,7 +154,7 @@ def seats(group_id: str, numbers: tuple[str, ...]) -> None:
         if kind not in KIND.choices or not (text.isdecimal() or text == "default"):
             raise click.BadParameter(f"{number!r} is not like gui=24.", param_hint="KIND=N")
         wanted[kind] = None if text == "default" else int(text)
-    _group(group_id, seats=wanted)
+    _group(group_id, seats=wanted, reason=reason)
 
 
 def _group(group_id: str, **change: Any) -> None:

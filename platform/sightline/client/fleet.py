@@ -42,9 +42,19 @@ class Fleet:
     def __init__(self, do: FleetOperations, run: Runs) -> None:
         self._do, self._run = do, run
 
-    def queue(self, kind: str, *, model: str | None = None, paused: bool | None = None) -> Json:
-        """A queue: depth, oldest age, in flight, seats, rate; paused or resumed first where that is said."""
-        found: Json = self._run(self._do.queue(kind, model, None if paused is None else {"paused": paused}))
+    def queue(
+        self,
+        kind: str,
+        *,
+        model: str | None = None,
+        paused: bool | None = None,
+        reason: str | None = None,
+    ) -> Json:
+        """A queue: depth, oldest age, in flight, seats, rate; paused or resumed first where that is said.
+
+        Paused, what runs ends and nothing new starts: it is drained once nothing is in flight.
+        """
+        found: Json = self._run(self._do.queue(kind, model, _change({"paused": paused}, reason)))
         return found
 
     def groups(self) -> list[Json]:
@@ -58,9 +68,12 @@ class Fleet:
         *,
         drained: bool | None = None,
         seats: Mapping[str, int | None] | None = None,
+        reason: str | None = None,
     ) -> Json:
         """A group; drained, resumed or given other seats first where that is said (None: as it was started with)."""
-        found: Json = self._run(self._do.group(group_id, _change(drained, seats)))
+        found: Json = self._run(
+            self._do.group(group_id, _change({"drained": drained, "seats": seats or None}, reason))
+        )
         return found
 
 
@@ -70,10 +83,16 @@ class AsyncFleet:
     def __init__(self, do: FleetOperations, run: RunsAsync) -> None:
         self._do, self._run = do, run
 
-    async def queue(self, kind: str, *, model: str | None = None, paused: bool | None = None) -> Json:
+    async def queue(
+        self,
+        kind: str,
+        *,
+        model: str | None = None,
+        paused: bool | None = None,
+        reason: str | None = None,
+    ) -> Json:
         """A queue; paused or resumed first where that is said."""
-        change = None if paused is None else {"paused": paused}
-        found: Json = await self._run(self._do.queue(kind, model, change))
+        found: Json = await self._run(self._do.queue(kind, model, _change({"paused": paused}, reason)))
         return found
 
     async def groups(self) -> list[Json]:
@@ -87,14 +106,18 @@ class AsyncFleet:
         *,
         drained: bool | None = None,
         seats: Mapping[str, int | None] | None = None,
+        reason: str | None = None,
     ) -> Json:
         """A group; drained, resumed or given other seats first where that is said."""
-        found: Json = await self._run(self._do.group(group_id, _change(drained, seats)))
+        found: Json = await self._run(
+            self._do.group(group_id, _change({"drained": drained, "seats": seats or None}, reason))
+        )
         return found
 
 
-def _change(drained: bool | None, seats: Mapping[str, int | None] | None) -> Json | None:
-    change: Json = {} if drained is None else {"drained": drained}
-    if seats:
-        change["seats"] = dict(seats)
+def _change(wanted: Mapping[str, Any], reason: str | None) -> Json | None:
+    """What is said of it; None when nothing is, and it is only looked at."""
+    change: Json = {name: value for name, value in wanted.items() if value is not None}
+    if change and reason is not None:
+        change["reason"] = reason
     return change or None

@@ -21,7 +21,7 @@ def names(*, tags: list[str] | None = None) -> list[str]:
 
 
 def pause(*, name: str, actor: str, reason: str = "") -> None:
-    """No claim succeeds on this queue from the next statement on. Jobs are accepted and wait."""
+    """Drain the queue: no claim succeeds from the next statement on, what runs ends. Jobs are accepted and wait."""
     with transaction.atomic():
         before = Queue.objects.filter(name=name, paused_at__isnull=False).exists()
         Queue.objects.update_or_create(name=name, defaults={"paused_at": After(), "paused_by": actor})

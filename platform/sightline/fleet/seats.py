@@ -19,7 +19,7 @@ def effective(*, started_with: Mapping[str, int], changed: Mapping[str, int]) ->
     return seats if sum(seats.values()) <= sum(started_with.values()) else dict(started_with)
 
 
-def change(*, group_id: str, seats: Mapping[str, int | None], actor: str) -> dict[str, int]:
+def change(*, group_id: str, seats: Mapping[str, int | None], actor: str, reason: str = "") -> dict[str, int]:
     """Change the seats of some kinds of a group; all of its seats as they are then.
 
     The workers follow within a second: more seats take jobs at once, fewer let those aboard end. None gives a kind
@@ -36,7 +36,14 @@ def change(*, group_id: str, seats: Mapping[str, int | None], actor: str) -> dic
         now = {kind: changed.get(kind, count) for kind, count in group.seats_started_with.items()}
         _room(now, sum(group.seats_started_with.values()))
         Group.objects.filter(pk=group_id).update(seats_changed=changed, seats=now)
-        audit.write(actor=actor, action="group.seats", subject=group_id, before=dict(group.seats), after=now)
+        audit.write(
+            actor=actor,
+            action="group.seats",
+            subject=group_id,
+            before=dict(group.seats),
+            after=now,
+            reason=reason,
+        )
     lifecycle.seats_changed(group=group_id, seats=now, actor=actor)
     return now
 

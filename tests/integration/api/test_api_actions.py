@@ -1,9 +1,13 @@
 """What can be done to a job and to a queue."""
 
+import json
+from typing import Any
+
 import pytest
 from django.utils import timezone
 from support.api import JOBS, Api, claimed, finished, fits, problem
 
+from sightline.audit.models import Entry
 from sightline.fleet.models import EngineState, Group, Intake
 from sightline.jobs import eta
 from sightline.jobs.claims import Failure
@@ -96,3 +100,30 @@ def test_a_queue_shows_what_waits_and_can_be_paused(api: Api) -> None:
         422,
         "invalid_input",
     )
+
+
+def test_a_kind_is_drained_what_runs_ends_and_nothing_new_starts(api: Api) -> None:
+    api.submit()
+    api.submit()
+    running = claimed()
+    word = {"drained": True, "reason": "the scanner is being mended"}
+
+    def patched(word: Any) -> Any:
+        eta.forget()
+        return api.client.patch("/api/v1/queues/chat", json.dumps(word), content_type="application/json")
+
+    draining = patched(word).json()
+    fits("QueueState", draining)
+    assert (draining["paused"], draining["in_flight"], draining["depth"]) == (True, 1, 1)
+    assert claimed() is None
+    assert api.submit()["status"] == "queued"
+    fail(claim=running, failure=Failure(outcome=AttemptOutcome.PERMANENT, code="x", message="no"))
+    eta.forget()
+    drained = api.client.get("/api/v1/queues/chat").json()
+    assert (drained["in_flight"], drained["depth"]) == (0, 2)
+    entry = Entry.objects.get(action="queue.pause")
+    assert (entry.subject, entry.reason) == ("chat.default", "the scanner is being mended")
+    for both in ({"paused": True, "drained": True}, {"reason": "none"}):
+        problem(patched(both), 422, "invalid_input")
+    assert patched({"drained": False}).json()["paused"] is False
+    assert claimed() is not None

@@ -367,20 +367,32 @@ queue = operation(
     parameters=[_KIND, _MODEL],
     responses={(200, JSON): schemas.QueueState, **problems(404)},
 )
+_WHY = {"type": "string", "maxLength": 500, "description": "For the audit's record."}
 queue_patch = operation(
     operation_id="patchQueue",
-    summary="Pause or resume a queue (scope admin)",
+    summary="Pause (drain) or resume a queue (scope admin)",
+    description="Paused, what runs ends and nothing new starts; jobs are accepted and wait. It is drained once"
+    " `in_flight` is 0.",
     tags=["queues"],
     parameters=[_KIND, _MODEL],
     request={
         JSON: {
             "type": "object",
-            "properties": {"paused": {"type": "boolean"}},
-            "required": ["paused"],
+            "properties": {
+                "paused": {"type": "boolean"},
+                "drained": {"type": "boolean", "description": "Another word for paused, as of a group."},
+                "reason": _WHY,
+            },
+            "oneOf": [{"required": ["paused"]}, {"required": ["drained"]}],
             "additionalProperties": False,
         }
     },
-    examples=[OpenApiExample("pause", {"paused": True}, request_only=True)],
+    examples=[
+        OpenApiExample("pause", {"paused": True}, request_only=True),
+        OpenApiExample(
+            "drain", {"drained": True, "reason": "The scanner is being mended"}, request_only=True
+        ),
+    ],
     responses={(200, JSON): schemas.QueueState, **problems(400, 404, 415, 422)},
 )
 _GROUP = OpenApiParameter("group_id", str, OpenApiParameter.PATH, description="As listed: `gpu0@host`.")
@@ -412,8 +424,9 @@ group_patch = operation(
                     "description": "Seats by kind; null: as many as it was started with.",
                     "additionalProperties": {"type": ["integer", "null"], "minimum": 0},
                 },
+                "reason": _WHY,
             },
-            "minProperties": 1,
+            "anyOf": [{"required": ["drained"]}, {"required": ["seats"]}],
             "additionalProperties": False,
         }
     },

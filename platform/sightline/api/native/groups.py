@@ -14,6 +14,7 @@ from sightline.api.parsers import json_body
 from sightline.errors import NotFound
 from sightline.fleet import groups, seats
 from sightline.fleet.models import Group
+from sightline.kinds.text import STORABLE
 
 
 class GroupPatch(BaseModel):
@@ -29,9 +30,13 @@ class GroupPatch(BaseModel):
         description="Seats by kind, all together at most those that it was started with. null: as it was started.",
     )
 
+    reason: Annotated[str, STORABLE] = Field(
+        default="", max_length=500, description="For the audit's record."
+    )
+
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not self.model_fields_set:
+        if not self.model_fields_set - {"reason"}:
             raise ValueError("name drained or seats")
         return self
 
@@ -60,10 +65,12 @@ class GroupView(NativeView):
         _find(group_id)
         patch = validate(GroupPatch, json_body(request))
         if patch.seats:
-            seats.change(group_id=group_id, seats=patch.seats, actor=self.principal.actor)
+            seats.change(
+                group_id=group_id, seats=patch.seats, actor=self.principal.actor, reason=patch.reason
+            )
         if "drained" in patch.model_fields_set:
             switch = groups.drain if patch.drained else groups.undrain
-            switch(group_id=group_id, actor=self.principal.actor)
+            switch(group_id=group_id, actor=self.principal.actor, reason=patch.reason)
         return answer(_shown(_find(group_id)))
 
 

@@ -1,10 +1,10 @@
 """`/api/v1/queues/{kind}`: what waits, what runs, and the operator's switch."""
 
-from typing import Any
+from typing import Annotated, Any, Self
 
 from django.conf import settings
 from django.http import HttpResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rest_framework.request import Request
 
 from sightline.api.native import documents
@@ -18,6 +18,7 @@ from sightline.fleet import queues
 from sightline.fleet.models import Queue
 from sightline.jobs import eta
 from sightline.kinds.registry import KINDS
+from sightline.kinds.text import STORABLE
 from sightline.telemetry import depth
 
 
@@ -26,7 +27,20 @@ class QueuePatch(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    paused: bool = Field(description="true: nothing is claimed from it; jobs are still accepted.")
+    paused: bool = Field(
+        default=False,
+        description="true: what runs ends, nothing new starts, jobs are still accepted. false: it goes on.",
+    )
+    drained: bool = Field(default=False, description="Another word for paused, as of a group.")
+    reason: Annotated[str, STORABLE] = Field(
+        default="", max_length=500, description="For the audit's record."
+    )
+
+    @model_validator(mode="after")
+    def _one_word(self) -> Self:
+        if len(self.model_fields_set & {"paused", "drained"}) != 1:
+            raise ValueError("say paused, or drained, which is the same")
+        return self
 
 
 class QueueView(NativeView):
@@ -42,8 +56,9 @@ class QueueView(NativeView):
     def patch(self, request: Request, kind: str) -> HttpResponse:
         tag = _tag(request, kind)
         patch = validate(QueuePatch, json_body(request))
-        change = queues.pause if patch.paused else queues.resume
-        change(name=queue_name(kind, tag), actor=self.principal.actor)
+        change = queues.pause if patch.paused or patch.drained else queues.resume
+        change(name=queue_name(kind, tag), actor=self.principal.actor, reason=patch.reason)
+        eta.forget()  # who drains reads from the answer what still runs
         return answer(_shown(kind, tag))
 
 
