@@ -15,10 +15,13 @@ from sightline import redis_client
 from sightline.clock import After
 from sightline.errors import Conflict
 from sightline.events.live import stream_key
-from sightline.jobs.models import Job, JobMedia
+from sightline.jobs.claims import Failure
+from sightline.jobs.models import Attempt, Job, JobMedia
 from sightline.jobs.services import sweep
 from sightline.jobs.services.erase import erase
+from sightline.jobs.services.fail import fail
 from sightline.jobs.services.links import ImageErased
+from sightline.jobs.status import AttemptOutcome, Status
 from sightline.media import services as media
 from sightline.media import storage, unused
 from sightline.media.models import Media
@@ -51,6 +54,19 @@ def test_an_erased_job_takes_its_image_its_events_and_its_text_along(domain: Any
     assert not storage.exists(picture.file)
     erase(job=job, actor="tests")
     assert domain.events(job) == ["job.erased"]
+
+
+def test_an_erased_job_takes_along_what_the_model_wrote_of_it(domain: Any) -> None:
+    job = domain.submit()
+    nonsense = ("Action: press the blue\x00 button", "secret")
+    failure = Failure(
+        outcome=AttemptOutcome.PERMANENT, code="output_unparseable", message="secret", said=nonsense
+    )
+    assert fail(claim=domain.claimed(), failure=failure) == Status.FAILED
+    assert Attempt.objects.get().said == ["Action: press the blue\ufffd button", "secret"]
+    erase(job=job, actor="tests")
+    attempt = Attempt.objects.get()
+    assert (attempt.said, attempt.message) == (None, "")
 
 
 def test_an_image_that_another_job_holds_stays(domain: Any) -> None:

@@ -71,6 +71,7 @@ def test_text_is_the_page_as_the_model_read_it():
                 "html": None,
                 "blocks": [],
                 "fields": None,
+                "raw": None,
                 "finish": "stop",
                 "attempts": 1,
                 "warnings": [],
@@ -78,6 +79,26 @@ def test_text_is_the_page_as_the_model_read_it():
         ],
     }
     assert calls[0].sampling == {"temperature": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    [
+        ("boxes", f"```json\n[{LINE}]\n```"),
+        ("kie", '{"total": "12.00"}'),
+        ("markdown", "```markdown\n# Invoice\n```"),
+        ("html", "```html\n<h1>Invoice</h1>\n```"),
+    ],
+)
+def test_a_page_keeps_what_the_model_wrote_where_it_was_read_into_something_else(mode, text):
+    outcome, _ = run(mode, said(text), fields=["total"] if mode == "kie" else None)
+    assert outcome.output["pages"][0]["raw"] == text
+
+
+def test_a_page_that_is_what_the_model_wrote_does_not_keep_it_twice():
+    for mode, text in (("text", " Invoice "), ("markdown", "# Invoice\n"), ("html", "<h1>Invoice</h1>")):
+        outcome, _ = run(mode, said(text))
+        assert outcome.output["pages"][0]["raw"] is None, mode
 
 
 @pytest.mark.parametrize(

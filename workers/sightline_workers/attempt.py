@@ -44,6 +44,8 @@ UNREAD_TOKENS = 16
 """Tokens that come together while nobody reads: each delta costs vLLM's server, this process and the kernel about
 a tenth of a millisecond, together more than all else that a short answer needs. Who begins to read later sees text
 in such steps; more than that, and a repetition would be noticed late."""
+MOST_SAID = 65_536
+"""Characters that are kept of an answer that could not be parsed."""
 _PACKAGES = ("sightline", "sightline_workers")
 
 
@@ -59,8 +61,10 @@ class _Progress:
     input_tokens: int = 0
     image_tokens: int = 0
     output_tokens: int = 0
+    said: list[str] = field(default_factory=list)
 
     def add(self, completion: Completion) -> None:
+        self.said.append(completion.text)
         if self.ttft_s is None:
             self.ttft_s = completion.ttft_s
         self.decode_s += completion.decode_s
@@ -134,7 +138,8 @@ class Runner:
                 return _of_abort(Aborted(at_limit), progress)
             return _of_engine(error, progress, died=error.code == "engine_reset" and self._engine_is_gone())
         except UnusableOutput as error:
-            return _failure(AttemptOutcome.PERMANENT, error.code, error.message, error, progress)
+            failure = _failure(AttemptOutcome.PERMANENT, error.code, error.message, error, progress)
+            return replace(failure, said=_last(progress.said, MOST_SAID))
         except FileNotFoundError as error:
             message = "An image of this job is no longer stored."
             return _failure(AttemptOutcome.PERMANENT, "media_missing", message, error, progress)
@@ -355,6 +360,17 @@ def _failure(
         retry_after_s=pause_s,
         timings=progress.timings(),
     )
+
+
+def _last(texts: list[str], most: int) -> tuple[str, ...]:
+    """The texts up to so many characters; what is too much is missing at the beginning."""
+    kept: list[str] = []
+    for text in reversed(texts):
+        if most <= 0:
+            break
+        kept.append(text[-most:])
+        most -= len(kept[-1])
+    return tuple(reversed(kept))
 
 
 def _frames(error: BaseException) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ class AttemptAdmin(HistoryAdmin):
         "error_code",
         "message",
         "frames",
+        "said",
         "fingerprint",
     )
 

@@ -12,6 +12,7 @@ from sightline_dashboard.flower import task_url
 from sightline_dashboard.jobpage import chat, gui, ocr
 from sightline_dashboard.jobpage.follow import follow_url
 from sightline_dashboard.jobpage.images import Shown, shown
+from sightline_dashboard.jobpage.model_texts import ModelText, model_texts
 from sightline_dashboard.jobpage.phases import Waterfall, waterfall
 from sightline_dashboard.jobpage.related import Related, related
 from sightline_dashboard.jobpage.request import Request, request_of
@@ -49,6 +50,7 @@ class Page:
     events: list[JobEvent]
     related: Related
     request: Request
+    said: list[ModelText]
     facts: list[tuple[str, Any]]
     wait_ms: float | None
     run_ms: float | None
@@ -76,6 +78,7 @@ def build(job: Job, *, base_url: str) -> Page:
         events=list(job.events.order_by("-id")[:MOST_EVENTS]),
         related=related(job, fingerprints=[row.attempt.fingerprint for row in attempts]),
         request=request_of(job, images, base_url=base_url),
+        said=model_texts(job),
         facts=_facts(job),
         wait_ms=_between(job.created_at, job.claimed_at),
         run_ms=_between(job.claimed_at, job.ended_at),

@@ -32,6 +32,10 @@ UNPARSEABLE = Trouble(
     error_type="UnusableOutput",
     phase="parse",
     frames=("sightline/kinds/gui/answer.py:58 parse", "sightline/kinds/gui/kind.py:126 _repaired"),
+    said=(
+        "Action: Press the blue button.\n<tool_call>\n"
+        '{"name": "computer_use", "arguments": {"action": "press_button", "text": "Save"}}\n</tool_call>',
+    ),
 )
 
 

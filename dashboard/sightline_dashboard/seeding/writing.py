@@ -32,6 +32,7 @@ class Trouble:
     error_type: str
     phase: str
     frames: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +190,7 @@ class _Rows:
         attempt.outcome, attempt.ended_at, attempt.phase = trouble.outcome, self.at, trouble.phase
         attempt.error_code, attempt.error_type = trouble.code, trouble.error_type
         attempt.message, attempt.frames = trouble.message, list(trouble.frames)
+        attempt.said = list(trouble.said) or None
         attempt.fingerprint = hashlib.sha256(trouble.message.encode()).hexdigest()[:16]
         job = self.job
         if trouble.outcome is AttemptOutcome.CRASH:

@@ -92,4 +92,6 @@ class Failure:
     """The field of the request that is at fault, a JSON pointer; empty where no field is."""
     retry_after_s: float | None = None
     """The earliest next try, when the engine said so."""
+    said: tuple[str, ...] = ()
+    """What the model wrote, call by call, where that could not be parsed."""
     timings: dict[str, float] = field(default_factory=dict)

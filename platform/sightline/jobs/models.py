@@ -190,6 +190,9 @@ class Attempt(models.Model):
     message = models.TextField(blank=True)
     frames = models.JSONField(null=True, help_text="Our own stack frames, innermost last: file:line function")
     fingerprint = models.CharField(max_length=16, blank=True)
+    said = models.JSONField(
+        null=True, help_text="What the model wrote, call by call, that could not be parsed"
+    )
 
     class Meta:
         ordering = ["job", "run"]

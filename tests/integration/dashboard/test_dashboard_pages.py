@@ -1,5 +1,6 @@
 """Every page renders whatever state the platform is in, with a bounded number of queries."""
 
+import html
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +19,8 @@ from sightline.media.models import Media
 from sightline.tenants.models import Tenant
 from sightline_dashboard.home.database_time import database_now
 from sightline_dashboard.seeding import stories
+from sightline_dashboard.seeding.troubles import UNPARSEABLE
+from sightline_dashboard.seeding.writing import Fate
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +156,17 @@ def test_text_of_a_model_is_always_escaped(stage: Any, operator: Client) -> None
         assert "&lt;script&gt;alert(1)" in page
         assert "<script>alert(1)" not in page
         assert "<img src=x" not in page
+
+
+def test_a_page_shows_what_the_model_wrote_whatever_the_kind_made_of_it(stage: Any, operator: Client) -> None:
+    for dice, story in enumerate((stories.click(), stories.boxes(), stories.chat(), stories.plain_text())):
+        job = stage.job(story, dice=dice)
+        shown = html.unescape(operator.get(reverse("admin:jobs_job_change", args=[job.public_id])).text)
+        assert "The model's text</summary>" in shown, story.kind
+        assert story.reply.text.strip() in shown
+    failed = stage.job(stories.click(), Fate(status=Status.FAILED, troubles=(UNPARSEABLE,)), dice=9)
+    shown = html.unescape(operator.get(reverse("admin:jobs_job_change", args=[failed.public_id])).text)
+    assert UNPARSEABLE.said[0] in shown
 
 
 def test_html_of_a_model_is_locked_into_a_frame(stage: Any, operator: Client) -> None:

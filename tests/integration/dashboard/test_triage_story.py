@@ -1,5 +1,6 @@
 """An operator's morning: a thousand jobs failed for two causes, one is repaired and rerun in three clicks."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -86,6 +87,8 @@ def test_a_cause_is_found_repaired_rerun_and_comes_back(platform: Platform, page
     twin.faults(bad_json=-1)
     submit(platform, HALF, "gui", **click)
     ended(platform, "failed", HALF)
+    (kept,) = platform.rows("SELECT said FROM jobs_attempt LIMIT 1")
+    assert any(json.loads(kept["said"])), "what the model wrote is there to be looked at"
     twin.faults(bad_json=0, busy=-1)
     submit(platform, HALF, "chat", {"prompt": "hello"}, max_attempts=1)
     ended(platform, "failed", 2 * HALF)

@@ -57,7 +57,7 @@ def erase(*, job: Job, actor: str, reason: str = "") -> None:
         JobTag.objects.filter(job_id=job.pk).delete()
         Entry.objects.filter(job_id=job.pk).delete()
         JobEvent.objects.filter(job_id=job.pk).delete()
-        Attempt.objects.filter(job_id=job.pk).update(message="", frames=None)
+        Attempt.objects.filter(job_id=job.pk).update(message="", frames=None, said=None)
         IdempotencyKey.objects.filter(job_id=job.pk).update(response={"id": job.public_id, "object": "job"})
         record(job_id=job.pk, type="job.erased", run=row.run, actor=actor)
         audit.write(

@@ -71,6 +71,7 @@ def fail(*, claim: Claim, failure: Failure, lapsed: bool = False) -> Status | No
             error_code=failure.code[:50],
             message=storable(failure.message[:4000]),
             frames=storable(list(failure.frames)),
+            said=storable(list(failure.said)) or None,
             fingerprint="" if failure.outcome is AttemptOutcome.RELEASED else mark,
         )
         if failure.outcome is not AttemptOutcome.RELEASED:

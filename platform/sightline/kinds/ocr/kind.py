@@ -185,6 +185,7 @@ def _page(
             block.as_json(page=number, order=order, image=image) for order, block in enumerate(reading.blocks)
         ],
         "fields": reading.fields,
+        "raw": _raw(reply.text, reading),
         "finish": finish,
         "attempts": attempts,
         "warnings": [*_finish_warnings(finish), *reading.warnings],
@@ -206,6 +207,11 @@ def _read(mode: prompt.Mode, text: str, wanted: prompt.Fields | None) -> tuple[R
     if mode == "html":
         return html.read(text), ""
     return Reading(text=text.strip()), ""
+
+
+def _raw(text: str, reading: Reading) -> str | None:
+    """What the model wrote; None where it stands in the page as it is, so that a text is not kept twice."""
+    return None if text.strip() in (reading.text, reading.markdown, reading.html) else text
 
 
 def _finish_warnings(finish: str) -> list[str]:
