@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django import forms
@@ -16,6 +16,8 @@ from sightline_dashboard.sampling_form import NAMES, SamplingForm
 MOST_TEXTS = 40
 """Texts of a chat that can be edited: the last ones."""
 
+Fields = tuple[dict[str, forms.Field], dict[str, Any]]
+"""Fields by name, and what they hold now."""
 Place = tuple[int, int | None]
 """A message, and the part of its content that is a text; None where the content is one."""
 
@@ -31,7 +33,8 @@ class EditForm(SamplingForm):
         """`asked` is the job's input as a request would have it, its images named by uploads."""
         self._asked = asked
         self._texts: dict[str, Place] = {}
-        fields, initial = getattr(self, f"_of_{job.kind}", lambda: ({}, {}))()
+        of: Callable[[], Fields] = getattr(self, f"_of_{job.kind}", lambda: ({}, {}))
+        fields, initial = of()
         super().__init__(data, job=job, initial=initial)
         self.input_names = tuple(fields)
         self.fields = {**fields, **self.fields}
@@ -42,7 +45,7 @@ class EditForm(SamplingForm):
         self.dress()
 
     # --- fields of a kind, with what they hold now ---
-    def _of_gui(self) -> tuple[dict[str, forms.Field], dict[str, Any]]:
+    def _of_gui(self) -> Fields:
         fields = {
             "instruction": _words("Instruction", rows=3),
             "tool": _choice("Tool", GuiInput, "tool"),
@@ -54,7 +57,7 @@ class EditForm(SamplingForm):
             "history": "\n".join(self._asked.get("history") or ()),
         }
 
-    def _of_ocr(self) -> tuple[dict[str, forms.Field], dict[str, Any]]:
+    def _of_ocr(self) -> Fields:
         wanted = self._asked.get("fields")
         template = isinstance(wanted, dict)
         fields = {
@@ -68,7 +71,7 @@ class EditForm(SamplingForm):
         shown = json.dumps(wanted, ensure_ascii=False, indent=2) if template else "\n".join(wanted or ())
         return fields, {"mode": self._asked.get("mode", "text"), "fields": shown}
 
-    def _of_chat(self) -> tuple[dict[str, forms.Field], dict[str, Any]]:
+    def _of_chat(self) -> Fields:
         fields: dict[str, forms.Field] = {}
         initial: dict[str, Any] = {}
         for place, role, text in list(_texts(self._asked.get("messages") or ()))[-MOST_TEXTS:]:
@@ -115,7 +118,7 @@ class _Words(forms.CharField):
     """Text as it was typed: browsers send line ends of their own."""
 
     def to_python(self, value: Any) -> Any:
-        return _plain(super().to_python(value))
+        return _plain(super().to_python(value) or "")
 
 
 def _plain(text: str) -> str:

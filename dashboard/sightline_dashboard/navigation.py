@@ -40,7 +40,17 @@ def playground() -> list[dict[str, Any]]:
     ]
 
 
+def names() -> dict[str, str]:
+    """What the side bar calls each address."""
+    return {str(entry["link"]): entry["title"] for part in parts() for entry in part["items"]}
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """As unfold asks for it."""
+    return parts()
+
+
+def parts() -> list[dict[str, Any]]:
     return [
         {
             "title": "Operate",

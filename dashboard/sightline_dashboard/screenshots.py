@@ -109,6 +109,13 @@ SHOTS = (
         opens_first=True,
         then="Replay…",
     ),
+    Shot(
+        name="edit",
+        path="/admin/jobs/job/?q=kind:gui+status:failed",
+        opens_first=True,
+        then="Edit and retry…",
+        full_page=True,
+    ),
     Shot(name="failed", path="/admin/jobs/job/?status__exact=failed", opens_first=True, full_page=True),
 )
 

@@ -225,6 +225,16 @@ def test_tokens_and_times_are_told_with_their_change() -> None:
     }
 
 
+def test_an_answer_in_one_piece_is_compared_in_prefill_and_decoding_together() -> None:
+    found = compare(
+        side(timings={"queue": 1.0, "ttft": 50.0, "decode": 0.0, "total": 52.0}),
+        side(timings={"queue": 1.0, "ttft": 10.0, "decode": 15.0, "total": 26.0}),
+    )
+    assert {row.name: row.change for row in found.phases} == {"queue": 0.0, "generate": -0.5, "total": -0.5}
+    alone = compare(side(timings={"ttft": 50.0, "decode": 0.0}), side())
+    assert [(row.name, row.first, row.second) for row in alone.phases] == [("generate", 50.0, None)]
+
+
 def test_a_job_without_an_output_is_compared_in_what_there_is() -> None:
     found = compare(side("gui", output=gui()), side("gui"))
     assert (found.action, found.text, found.error_rate, found.mean_iou) == (None, None, None, None)

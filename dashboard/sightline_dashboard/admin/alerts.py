@@ -3,9 +3,9 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
@@ -16,7 +16,8 @@ from sightline.alerts.models import Alert, AlertState, Channel, Rule
 from sightline.alerts.services import channels, evaluate, rules
 from sightline.errors import Problem
 from sightline.webhooks.models import Delivery
-from sightline_dashboard.admin.read_only import actor, only_post
+from sightline_dashboard.admin.pressed import pressed
+from sightline_dashboard.admin.read_only import NamedList, actor
 from sightline_dashboard.home.database_time import database_now
 
 SHOWN = 50
@@ -113,21 +114,17 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]
 
     def act_view(self, request: HttpRequest, key: Any) -> HttpResponse:
         """Mute, unmute, test, switch on or off: what the pressed button names."""
-        if refusal := only_post(request):
-            return refusal
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        rule = rules.find(key)
-        if rule is None:
-            raise Http404
-        try:
-            messages.success(request, _act(rule, request.POST.get("act", ""), actor(request)))
-        except Problem as problem:
-            messages.error(request, problem.detail)
-        return HttpResponseRedirect(reverse("admin:alerts_rule_changelist"))
+        return pressed(
+            request,
+            lambda: _act(rules.find(key), request.POST.get("act", ""), actor(request)),
+            may=self.has_change_permission(request),
+            back=reverse("admin:alerts_rule_changelist"),
+        )
 
 
-def _act(rule: Rule, word: str, who: str) -> str:
+def _act(rule: Rule | None, word: str, who: str) -> str:
+    if rule is None:
+        raise Http404
     match word:
         case "mute":
             rules.mute(rule=rule, actor=who, hours=_MUTE_HOURS)
@@ -170,7 +167,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Channel)
-class ChannelAdmin(ModelAdmin):  # type: ignore[misc]
+class ChannelAdmin(NamedList):
     """An address does not change: a new channel is made, so that its log is about one."""
 
     form = ChannelForm
@@ -232,12 +229,17 @@ class ChannelAdmin(ModelAdmin):  # type: ignore[misc]
         ]
 
     def switch_view(self, request: HttpRequest, key: Any) -> HttpResponse:
-        if refusal := only_post(request):
-            return refusal
-        if not self.has_switch_permission(request):
-            raise PermissionDenied
-        channel = Channel.objects.filter(pk=key).first()
-        if channel is None:
-            raise Http404
-        channels.switch(channel=channel, actor=actor(request), on=channel.disabled_at is not None)
-        return HttpResponseRedirect(reverse("admin:alerts_channel_change", args=[key]))
+        return pressed(
+            request,
+            lambda: _switch(Channel.objects.filter(pk=key).first(), actor(request)),
+            may=self.has_switch_permission(request),
+            back=reverse("admin:alerts_channel_change", args=[key]),
+        )
+
+
+def _switch(channel: Channel | None, who: str) -> str:
+    if channel is None:
+        raise Http404
+    on = channel.disabled_at is not None
+    channels.switch(channel=channel, actor=who, on=on)
+    return f"{channel} is switched {'on' if on else 'off'}."

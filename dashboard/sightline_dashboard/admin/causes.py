@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from sightline.errors import Problem
 from sightline.jobs.models import Attempt, Job
 from sightline.jobs.services.retry import RETRYABLE
 from sightline.triage import causes, search
 from sightline.triage.models import Bulk, Cause
-from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post
+from sightline_dashboard.admin.pressed import pressed
+from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor
 from sightline_dashboard.causes import board
 from sightline_dashboard.causes.rows import VIEWS, row_of
 from sightline_dashboard.home.database_time import database_now
@@ -91,15 +91,12 @@ class CauseAdmin(ReadOnlyAdmin):
 
     def act_view(self, request: HttpRequest, fingerprint: str) -> HttpResponse:
         """Acknowledge, resolve, reopen, mute or note: what the pressed button names."""
-        if refusal := only_post(request):
-            return refusal
-        if not self.has_operate_permission(request):
-            raise PermissionDenied
-        try:
-            messages.success(request, self._act(request, fingerprint))
-        except Problem as problem:
-            messages.error(request, problem.detail)
-        return HttpResponseRedirect(reverse("admin:triage_cause_change", args=[fingerprint]))
+        return pressed(
+            request,
+            lambda: self._act(request, fingerprint),
+            may=self.has_operate_permission(request),
+            back=reverse("admin:triage_cause_change", args=[fingerprint]),
+        )
 
     def _act(self, request: HttpRequest, fingerprint: str) -> str:
         who = actor(request)

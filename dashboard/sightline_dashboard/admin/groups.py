@@ -1,17 +1,20 @@
 """GPU groups: what serves the jobs. An operator drains one before its machine is touched, or shares seats out anew."""
 
-from django.contrib import admin, messages
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from sightline.errors import NotFound, Problem
+from sightline.errors import InvalidInput
 from sightline.fleet import groups, seats
 from sightline.fleet.models import Group
 from sightline_dashboard import badges
-from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post, reason
+from sightline_dashboard.admin.pressed import pressed
+from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, reason
 
 _NO_SEATS = ("csrfmiddlewaretoken", "reason")
 
@@ -57,38 +60,33 @@ class GroupAdmin(ReadOnlyAdmin):
     def undrain_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._operate(request, object_id, drain=False)
 
-    def _operate(self, request: HttpRequest, object_id: str, *, drain: bool) -> HttpResponse:
-        if refusal := only_post(request):
-            return refusal
-        if not self.has_operate_permission(request):
-            raise PermissionDenied
-        try:
+    def _operate(self, request: HttpRequest, group_id: str, *, drain: bool) -> HttpResponse:
+        def act() -> str:
             if drain:
-                groups.drain(group_id=object_id, actor=actor(request), reason=reason(request))
-                messages.success(request, f"{object_id} takes no new jobs; those aboard end.")
-            else:
-                groups.undrain(group_id=object_id, actor=actor(request), reason=reason(request))
-                messages.success(request, f"{object_id} takes jobs again.")
-        except NotFound as missing:
-            messages.error(request, missing.detail)
-        return HttpResponseRedirect(reverse("admin:index"))
+                groups.drain(group_id=group_id, actor=actor(request), reason=reason(request))
+                return f"{group_id} takes no new jobs; those aboard end."
+            groups.undrain(group_id=group_id, actor=actor(request), reason=reason(request))
+            return f"{group_id} takes jobs again."
+
+        return pressed(request, act, may=self.has_operate_permission(request), back=reverse("admin:index"))
 
     def seats_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if refusal := only_post(request):
-            return refusal
-        if not self.has_operate_permission(request):
-            raise PermissionDenied
-        asked = {kind: str(text) for kind, text in request.POST.items() if kind not in _NO_SEATS}
-        if not all(text.isdecimal() for text in asked.values()):
-            messages.error(request, "Seats are whole numbers, 0 or more.")
-        else:
-            try:
-                changed = {kind: int(text) for kind, text in asked.items()}
-                now = seats.change(
-                    group_id=object_id, seats=changed, actor=actor(request), reason=reason(request)
-                )
-                shown = ", ".join(f"{kind} {count}" for kind, count in now.items())
-                messages.success(request, f"{object_id} has these seats now: {shown}.")
-            except Problem as problem:
-                messages.error(request, problem.detail)
-        return HttpResponseRedirect(reverse("admin:fleet_group_change", args=[quote(object_id)]))
+        def act() -> str:
+            now = seats.change(
+                group_id=object_id,
+                seats=_asked(request.POST.items()),
+                actor=actor(request),
+                reason=reason(request),
+            )
+            return f"{object_id} has these seats now: {', '.join(f'{kind} {n}' for kind, n in now.items())}."
+
+        back = reverse("admin:fleet_group_change", args=[quote(object_id)])
+        return pressed(request, act, may=self.has_operate_permission(request), back=back)
+
+
+def _asked(form: Iterable[tuple[str, Any]]) -> dict[str, int]:
+    """Seats by kind, as the form says them."""
+    asked = {kind: str(text) for kind, text in form if kind not in _NO_SEATS}
+    if not all(text.isdecimal() for text in asked.values()):
+        raise InvalidInput("Seats are whole numbers, 0 or more.")
+    return {kind: int(text) for kind, text in asked.items()}

@@ -1,15 +1,15 @@
 """Queues that an operator has paused or resumed. A queue without a row is open."""
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from sightline.fleet import queues
 from sightline.fleet.models import Queue
 from sightline_dashboard import badges
-from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, only_post, reason
+from sightline_dashboard.admin.pressed import pressed
+from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor, reason
 
 
 @admin.register(Queue)
@@ -37,18 +37,13 @@ class QueueAdmin(ReadOnlyAdmin):
         return self._operate(request, name, pause=False)
 
     def _operate(self, request: HttpRequest, name: str, *, pause: bool) -> HttpResponse:
-        if refusal := only_post(request):
-            return refusal
-        if not self.has_operate_permission(request):
-            raise PermissionDenied
-        if name not in queues.names():
-            raise Http404
-        if pause:
-            queues.pause(name=name, actor=actor(request), reason=reason(request))
-            messages.success(
-                request, f"{name} is paused: what runs ends, nothing new starts. Jobs are accepted."
-            )
-        else:
+        def act() -> str:
+            if name not in queues.names():
+                raise Http404
+            if pause:
+                queues.pause(name=name, actor=actor(request), reason=reason(request))
+                return f"{name} is paused: what runs ends, nothing new starts. Jobs are accepted."
             queues.resume(name=name, actor=actor(request), reason=reason(request))
-            messages.success(request, f"{name} is open again.")
-        return HttpResponseRedirect(reverse("admin:index"))
+            return f"{name} is open again."
+
+        return pressed(request, act, may=self.has_operate_permission(request), back=reverse("admin:index"))

@@ -9,7 +9,18 @@ from unfold.admin import ModelAdmin
 from sightline_dashboard.keyset import KeysetChangeList
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
+class NamedList(ModelAdmin):  # type: ignore[misc]
+    """Its list is called what the rows are, not "Select job to view"."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = str(self.opts.verbose_name_plural).capitalize()
+        shown: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return shown
+
+
+class ReadOnlyAdmin(NamedList):
     """No add, no change, no delete."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -13,7 +13,7 @@ NAMES = {
     "decode": "Decode",
     "parse": "Parse and further calls",
 }
-"""Keys of a job's timings in words, and `parse`, which is what they leave over."""
+"""Keys of a job's timings in words; `parse` is what they leave over."""
 
 
 @dataclass(frozen=True, kw_only=True)

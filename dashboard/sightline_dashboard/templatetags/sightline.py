@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from django import template
+from django.core.exceptions import NON_FIELD_ERRORS
 
 from sightline.jobs.models import Job
-from sightline_dashboard import badges, durations
+from sightline_dashboard import badges, durations, navigation
 from sightline_dashboard.jobpage import phases
 from sightline_dashboard.playground import run as runs
 
@@ -59,13 +60,27 @@ def change(value: float | None) -> str:
     return f"{percents:+d} %" if percents else "0 %"
 
 
+@register.filter
+def trail(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The theme's way to a page, by the names of the side bar and without the app, which is no page of ours."""
+    names = navigation.names()
+    shown = parts[1:] if len(parts) > 1 else parts
+    return [{**part, "title": names.get(str(part.get("link", "")), part["title"])} for part in shown]
+
+
+@register.filter
+def beside_a_field(errors: Any) -> bool:
+    """Does any error of a form stand beside a field? Those that do not are told in full where this is asked."""
+    return not isinstance(errors, dict) or any(name != NON_FIELD_ERRORS for name in errors)
+
+
 _TOKENS = {"input_tokens": "Tokens in", "image_tokens": "Tokens of images", "output_tokens": "Tokens out"}
 
 
 @register.filter
 def phase(name: str) -> str:
-    """A key of a job's timings in words."""
-    return phases.NAMES.get(name, "From claim to end" if name == "total" else name)
+    """A key of a job's timings, or of what two are compared by, in words."""
+    return {**phases.NAMES, "generate": "Prefill and decode", "total": "From claim to end"}.get(name, name)
 
 
 @register.filter

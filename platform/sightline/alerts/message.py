@@ -11,6 +11,7 @@ from sightline.webhooks.services import outbox
 FIRING, RESOLVED, TEST = "alert.firing", "alert.resolved", "alert.test"
 TYPES = (FIRING, RESOLVED, TEST)
 
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SEARCHES = {
     Metric.DEPTH: "status:queued",
     Metric.OLDEST_AGE: "status:queued",
@@ -93,9 +94,9 @@ def _condition(rule: Rule) -> str:
 def condition(rule: Rule) -> str:
     """The rule in words."""
     if rule.metric == Metric.ENGINE:
-        return f"an engine that does not serve for {rule.for_s} s"
+        return f"an engine that does not serve for {span(rule.for_s)}"
     measured = Metric(rule.metric).label.partition(",")[0]
-    return f"{measured} of {shown(rule, rule.threshold)} or more for {rule.for_s} s"
+    return f"{measured} of {shown(rule, rule.threshold)} or more for {span(rule.for_s)}"
 
 
 def shown(rule: Rule, value: float) -> str:
@@ -104,12 +105,22 @@ def shown(rule: Rule, value: float) -> str:
         case Metric.FAILURE_RATE:
             return f"{value:.1%}"
         case Metric.OLDEST_AGE:
-            return f"{value:,.0f} s"
+            return span(value)
         case Metric.ENGINE:
             return "down" if value else "up"
         case Metric.BURN:
             return f"{value:.1f}"
     return f"{value:,.0f}"
+
+
+def span(seconds: float) -> str:
+    """Seconds as people read them, by their two largest units: `45 s`, `5 min`, `1 h 30 min`."""
+    left, told = round(seconds), []
+    for size, unit in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            told.append(f"{count:,} {unit}")
+    return " ".join(told[:2]) or "0 s"
 
 
 def _admin_quoted(key: str) -> str:

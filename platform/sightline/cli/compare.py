@@ -18,6 +18,7 @@ _PHASES = {
     "prepare": "prepare",
     "ttft": "prefill",
     "decode": "decode",
+    "generate": "prefill and decode",
     "total": "all of it",
 }
 

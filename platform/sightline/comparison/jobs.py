@@ -13,6 +13,8 @@ from sightline.comparison.text import TextDifference, compare_texts
 
 TOKENS = ("input_tokens", "image_tokens", "output_tokens")
 PHASES = ("queue", "prepare", "ttft", "decode", "total")
+GENERATE = "generate"
+"""Prefill and decoding together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +121,7 @@ def compare(first: Side, second: Side) -> Comparison:
         if both and first.kind != "ocr"
         else None,
         tokens=_quantities(TOKENS, first.usage, second.usage),
-        phases=_quantities(PHASES, first.timings, second.timings),
+        phases=_phases(first.timings, second.timings),
     )
 
 
@@ -133,6 +135,21 @@ def _asked(first: Side, second: Side) -> tuple[Asked, ...]:
             (f"{prefix}.{name}", ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs])
         ]
     return tuple(Asked(name=name, first=left, second=right) for name, left, right in rows if left != right)
+
+
+def _phases(first: Mapping[str, float] | None, second: Mapping[str, float] | None) -> tuple[Quantity, ...]:
+    """The phases of both. An answer that came in one piece has no decoding of its own: then prefill and decoding of
+    either are one number, or the difference of the two would be that between one piece and several.
+    """
+    if all(not timings or timings.get("decode") != 0 for timings in (first, second)):
+        return _quantities(PHASES, first, second)
+    return _quantities(("queue", "prepare", GENERATE, "total"), _joined(first), _joined(second))
+
+
+def _joined(timings: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    if not timings or "ttft" not in timings:
+        return timings
+    return {**timings, GENERATE: timings["ttft"] + timings.get("decode", 0.0)}
 
 
 def _quantities(

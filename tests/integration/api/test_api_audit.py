@@ -44,7 +44,7 @@ def test_what_a_key_does_to_a_job_is_on_record_with_what_was_before(api: Api) ->
         (
             "job.retry_edited",
             {"status": "cancelled"},
-            {"status": "queued", "changed": {"input": ["prompt"], "params": []}},
+            {"status": "queued", "changed": {"input": ["messages"], "params": []}},
         ),
         (
             "job.replay",

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group as DjangoGroup
+from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
@@ -247,3 +249,34 @@ def test_the_record_is_append_only(operator: Client) -> None:
             connection.cursor() as cursor,
         ):
             cursor.execute("DELETE FROM audit_entry")
+
+
+def test_who_gave_whom_what_is_on_the_record_and_no_password_is(operator: Client) -> None:
+    secret = "a-long-enough-passphrase"
+    user = {"username": "ada", "usable_password": "true", "password1": secret, "password2": secret}
+    operator.post("/admin/auth/user/add/", user)
+    ada = User.objects.get(username="ada")
+    page = reverse("admin:auth_user_change", args=[ada.pk])
+    moment = {"date_joined_0": "2026-01-01", "date_joined_1": "10:00:00"}
+    role = DjangoGroup.objects.get(name="operator")
+    given = {"username": "ada", "is_active": "on", "is_staff": "on", "groups": [str(role.pk)], **moment}
+    assert operator.post(page, given).status_code == 302
+    password = {"usable_password": "true", "password1": f"{secret}2", "password2": f"{secret}2"}
+    operator.post(reverse("admin:auth_user_password_change", args=[ada.pk]), password)
+    operator.post(reverse("admin:auth_user_delete", args=[ada.pk]), {"post": "yes"})
+    tenant = Tenant.objects.create(name="acme")
+    operator.post(
+        reverse("admin:tenants_tenant_change", args=[tenant.pk]),
+        {"name": "acme", "weight": "3", "quotas": '{"ocr": {"per_minute": 5}}'},
+    )
+    found = {entry.action: entry for entry in Entry.objects.all()}
+    assert list(found) == ["tenant.change", "staff.delete", "staff.password", "staff.change", "staff.create"]
+    assert found["staff.create"].after["roles"] == []
+    change = found["staff.change"]
+    assert (change.before, change.after) == (
+        {"staff": False, "roles": []},
+        {"staff": True, "roles": ["operator"]},
+    )
+    assert found["tenant.change"].before["weight"] == 1
+    assert found["tenant.change"].after["quotas"] == {"ocr": {"per_minute": 5}}
+    assert secret not in str(list(Entry.objects.values()))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from sightline.alerts.message import span
 from sightline.alerts.models import Alert, Channel, Rule
 from sightline.audit.models import Entry
 from sightline.jobs.models import Job
@@ -107,3 +108,8 @@ def test_who_only_looks_changes_nothing(stage: Any, everything: list[Job]) -> No
     assert viewer.post(f"/admin/alerts/channel/{channel.pk}/switch/").status_code == 403
     assert viewer.post(f"{PAGE}add/", FIELDS).status_code == 403
     assert stage.browser_of("clerk").get(PAGE).status_code == 403
+
+
+def test_durations_are_told_in_the_units_that_people_use() -> None:
+    told = [span(seconds) for seconds in (0, 45, 90, 300, 5400, 3600, 90_000, 604_800)]
+    assert told == ["0 s", "45 s", "1 min 30 s", "5 min", "1 h 30 min", "1 h", "1 d 1 h", "7 d"]

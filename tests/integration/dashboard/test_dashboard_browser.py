@@ -1,5 +1,6 @@
 """The dashboard in a real browser: what people see, and what the content security policy lets happen."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from sightline_dashboard.screenshots import CHROMIUM, FLAGS, Site, sign_in
 from sightline_dashboard.seeding import stories
 from sightline_dashboard.seeding.writing import Fate
 
+ANY = re.compile("")
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -108,6 +110,50 @@ def test_a_reason_is_typed_while_the_page_moves_on_and_enter_alone_does_nothing(
     page.get_by_text("1 job cancelled.").wait_for()
     page.goto("/admin/audit/entry/")
     expect(page.get_by_role("cell", name="the wrong window")).to_be_visible()
+
+
+def test_suggestions_are_chosen_by_keyboard_and_what_is_typed_stays(page: Page, stage: Any) -> None:
+    job = stage.job(stories.boxes(), Fate(status=Status.FAILED))
+    stage.job(stories.boxes(), dice=2)
+    page.goto("/admin/jobs/job/")
+    box = page.get_by_role("combobox", name="Search jobs")
+    options = page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    box.press_sequentially("kind:ocr sta")
+    expect(options.first).to_contain_text("status:")
+    expect(box).to_have_attribute("aria-expanded", "true")
+    expect(box).not_to_have_attribute("aria-activedescendant", ANY)
+    box.press("ArrowDown")
+    expect(box).to_have_attribute("aria-activedescendant", "search-suggestion-0")
+    expect(page.locator("#search-suggestion-0")).to_have_attribute("aria-selected", "true")
+    expect(box).to_have_value("kind:ocr sta")
+    box.press("Enter")
+    expect(box).to_have_value("kind:ocr status:")
+    expect(box).to_be_focused()
+    expect(options.first).to_contain_text("status:")
+    last = options.count() - 1
+    assert last > 1
+    box.press("ArrowUp")  # from nothing upwards: the last
+    expect(box).to_have_attribute("aria-activedescendant", f"search-suggestion-{last}")
+    box.press("ArrowDown")  # and round to the first
+    expect(box).to_have_attribute("aria-activedescendant", "search-suggestion-0")
+    box.press("Escape")
+    expect(options).to_have_count(0)
+    expect(box).to_have_attribute("aria-expanded", "false")
+    expect(box).not_to_have_attribute("aria-activedescendant", ANY)
+    expect(box).to_have_value("kind:ocr status:")
+    box.press("ArrowDown")  # opens them again
+    wanted = options.filter(has_text="status:failed")
+    expect(wanted).to_have_count(1)
+    place = int(str(wanted.get_attribute("id")).rpartition("-")[2])
+    for _ in range(place + 1):
+        box.press("ArrowDown")
+    expect(wanted).to_have_attribute("aria-selected", "true")
+    box.press("Enter")
+    expect(box).to_have_value("kind:ocr status:failed ")
+    box.press("Enter")
+    page.wait_for_url("**/admin/jobs/job/?q=*")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(page.get_by_role("link", name=job.public_id)).to_be_visible()
 
 
 def test_the_home_page_follows_what_happens_until_it_is_paused(page: Page, stage: Any) -> None:

@@ -35,6 +35,18 @@ def text(answer: Any) -> str:
     return re.sub(r"\s+", " ", shown)
 
 
+def test_an_answer_from_the_cache_has_no_tokens_to_compare(stage: Any, operator: Client) -> None:
+    first, second = stage.job(stories.boxes()), stage.job(stories.boxes(), dice=2)
+    nothing = {"input_tokens": 0, "image_tokens": 0, "output_tokens": 0}
+    Job.objects.filter(pk=second.pk).update(served_from="cache", usage=nothing, timings=None)
+    shown = text(operator.get(address("compare", first, second)))
+    assert "Tokens out" in shown
+    assert "→ 0<" not in shown
+    assert "-100 %" not in shown
+    Job.objects.update(served_from="cache", usage=nothing, timings=None)
+    assert "Tokens out" not in text(operator.get(address("compare", first, second)))
+
+
 # --- replaying ------------------------------------------------------------------------------------------------------
 
 

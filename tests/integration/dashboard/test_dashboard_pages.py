@@ -204,6 +204,45 @@ def test_a_job_whose_image_is_gone_still_has_a_page(stage: Any, operator: Client
     assert operator.get(reverse("admin:jobs_job_image", args=[job.public_id, 0])).status_code == 404
 
 
+def test_a_list_is_called_what_it_lists_in_the_side_bar_and_in_the_tab(
+    operator: Client, everything: list[Job]
+) -> None:
+    for path, name in (
+        ("/admin/jobs/job/", "Jobs"),
+        ("/admin/alerts/rule/", "Alerts"),
+        ("/admin/triage/cause/", "Errors"),
+        ("/admin/tenants/tenant/", "Tenants"),
+        ("/admin/auth/user/", "Staff"),
+    ):
+        page = operator.get(path).text
+        header = re.search(r"<h1\b.*?</h1>", page, re.DOTALL)
+        assert header is not None
+        words = re.sub(r"<[^>]*>", " ", header[0]).split()
+        assert words[0] == name, words
+        assert "chevron_right" not in words, words
+        assert "Select" not in page.partition("</title>")[0], path
+    job = operator.get(reverse("admin:jobs_job_change", args=[everything[0].public_id])).text
+    assert re.search(r"<h1\b.*?Jobs.*?</h1>", job, re.DOTALL)
+
+
+def test_a_list_without_rows_says_what_there_is_not_and_how_to_see_all(operator: Client) -> None:
+    assert "There are no jobs." in operator.get("/admin/jobs/job/").text
+    found = operator.get("/admin/jobs/job/?q=kind:ocr").text
+    assert "Nothing matches" in found
+    assert "<code>kind:ocr</code>" in found
+    assert "Show all jobs" in found
+    assert "yielded" not in found
+    assert "Add tenant" in operator.get("/admin/tenants/tenant/?q=nobody").text
+
+
+def test_a_wrong_password_is_told_once(db: None) -> None:
+    refused = Client().post("/admin/login/", {"username": "operator", "password": "wrong"}).text
+    assert refused.count("errornote") == 1
+    assert "Please enter the correct username and password" in refused
+    empty = Client().post("/admin/login/", {}).text
+    assert "Please correct the errors below." in empty
+
+
 def test_an_unknown_job_leads_home(operator: Client) -> None:
     for name in ("job_00000000000000000000000000", "job_nonsense", "nonsense"):
         assert operator.get(reverse("admin:jobs_job_change", args=[name])).status_code == 302

@@ -41,7 +41,8 @@ def side(job: Job) -> Side:
         input=job.input,
         params=job.params,
         output=job.output if job.ended else None,
-        usage=job.usage,
+        # Nothing was used for an answer that was there already: that is no number to compare with.
+        usage=job.usage if job.served_from in ("", "engine") else None,
         timings=job.timings,
     )
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from sightline import ids
 from sightline.audit import services as audit
 from sightline.jobs.models import Job
 
 
-def on_record(*, made: Job, actor: str) -> None:
-    """Write to the audit that this job was made from its `replay_of`. Call it in the transaction that inserts it."""
-    old = Job.objects.only("model", "params").get(pk=made.replay_of)
+def on_record(*, made: Job, out_of: UUID, actor: str) -> None:
+    """Write to the audit that a job was made out of another one. Call it in the transaction that inserts it."""
+    old = Job.objects.only("model", "params").get(pk=out_of)
     audit.write(
         actor=actor,
         action="job.replay",

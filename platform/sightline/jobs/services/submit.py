@@ -139,7 +139,7 @@ def submit(
             with transaction.atomic():
                 job = _kept(submission, there)
                 if submission.replay_of is not None and not submission.shadow:
-                    replays.on_record(made=job, actor=submission.actor)
+                    replays.on_record(made=job, out_of=submission.replay_of, actor=submission.actor)
                 if idempotency is not None and render is not None:
                     _remember(idempotency, job, render(job))
             break

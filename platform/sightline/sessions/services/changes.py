@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from sightline.audit import services as audit
 from sightline.clock import After
 from sightline.errors import Conflict, NotFound
 from sightline.jobs.models import Job
@@ -85,11 +86,19 @@ def erase(*, session: Session, actor: str) -> None:
             Session.objects.filter(pk=row.pk).update(
                 system="", metadata={}, done="", version=row.version + 1, erased_at=After()
             )
+            audit.write(
+                actor=actor,
+                action="session.erase",
+                subject=row.public_id,
+                before={"version": row.version, "erased": False},
+                after={"erased": True},
+            )
         else:
             images = set()
     # Each in a transaction of its own: an erased job's row is locked before its session's, here as everywhere.
     for job in Job.objects.filter(session=session.pk, erased_at=None, status__in=TERMINAL).order_by("id"):
-        erase_job(job=job, actor=actor)
+        with audit.unrecorded():  # part of the session's erasure
+            erase_job(job=job, actor=actor)
     if Job.objects.filter(session=session.pk, erased_at=None).exists():
         raise Conflict("A job of this session was run again meanwhile. Cancel it first.")
     unused.erase_unused(media=images)
