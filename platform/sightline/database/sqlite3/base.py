@@ -3,8 +3,9 @@
 SQLite has one writer at a time, and a connection that finds the lock taken sleeps and tries again, up to 100 ms at
 a time. With eight threads that write, the lock lies idle while they sleep, and an unlucky one sleeps until its
 time-out (0.3 % of submits did, with 16 clients on a slow disk). Between processes there is no queue: each sends
-one thread, and that one looks every few milliseconds. Otherwise a process that writes all the time would take the lock
-again and again while the others sleep, and ocr would stand still in a flood of gui.
+one thread, and that one looks every few milliseconds. A process whose threads write all the time leaves the lock free
+for microseconds only, and others could look past those for half a second. So who has waited for long says so
+(`hunger`), and everybody else lets it go first.
 """
 
 from __future__ import annotations
@@ -19,12 +20,23 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
-_PATIENCE_S = 0.008
-"""SQLite's own wait sleeps 1, 2, 5, 10 … 100 ms: this much of it is its first three looks, then it starts anew."""
+from sightline.database.sqlite3.hunger import Hunger
+
+_PATIENCE_S = 0.003
+"""SQLite's own wait sleeps 1, 2, 5, 10 … 100 ms: this much of it is its first two looks, then it starts anew."""
+_HUNGRY_AFTER_S = 0.02
 
 _turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
-# A forked child has one thread, and no lock that it inherited would ever be released.
-os.register_at_fork(after_in_child=_turns.clear)
+_hunger: dict[str, Hunger] = {}
+
+
+def _forget() -> None:
+    """A forked child has one thread, no lock that it inherited would ever be released, and flocks are shared."""
+    _turns.clear()
+    _hunger.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -47,6 +59,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _begin(self, until: float, patience_s: float) -> None:
         """BEGIN IMMEDIATE, again and again until a moment while other processes write."""
+        hunger = self._hunger()
+        hunger.let_go_first()
+        began = time.monotonic()
         self._wait_inside_sqlite(_PATIENCE_S)
         try:
             while True:
@@ -54,10 +69,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     super()._start_transaction_under_autocommit()  # type: ignore[misc]
                     return
                 except OperationalError as error:
-                    if not _is_busy(error) or time.monotonic() > until:
+                    now = time.monotonic()
+                    if not _is_busy(error) or now > until:
                         raise
+                    if now - began > _HUNGRY_AFTER_S:
+                        hunger.say()
         finally:
+            hunger.unsay()
             self._wait_inside_sqlite(patience_s)
+
+    def _hunger(self) -> Hunger:
+        name = str(self.settings_dict["NAME"])
+        if name not in _hunger:
+            _hunger[name] = Hunger(None if self.is_in_memory_db() else f"{name}-hungry")
+        return _hunger[name]
 
     def _wait_inside_sqlite(self, seconds: float) -> None:
         """How long SQLite itself waits for a lock; statements outside a transaction rely on it."""
