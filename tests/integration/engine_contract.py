@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
+from sightline.events.tool_calls import CallPiece
 from sightline_workers.engines.contract import Abort, Aborted, Completion, EngineError, EngineRequest, Failure
 from sightline_workers.engines.openai_http import OpenAIEngine
 
@@ -78,6 +79,7 @@ class EngineContract:
         messages: list[dict[str, Any]],
         *,
         deltas: list[str] | None = None,
+        calls: list[CallPiece] | None = None,
         abort: Abort | None = None,
         timeout_s: float = 240.0,
         **fields: Any,
@@ -92,7 +94,8 @@ class EngineContract:
             **fields,
         )
         heard: list[str] = [] if deltas is None else deltas
-        return engine.stream(request, on_delta=heard.append, abort=abort or Abort())
+        made: list[CallPiece] = [] if calls is None else calls
+        return engine.stream(request, on_delta=heard.append, on_tool_call=made.append, abort=abort or Abort())
 
     def refusal(self, engine: OpenAIEngine, messages: list[dict[str, Any]], **fields: Any) -> EngineError:
         with pytest.raises(EngineError) as caught:
@@ -261,6 +264,29 @@ class EngineContract:
         assert call["arguments"].startswith("{")
         if completion.finish_reason != "length":  # an untrained model may write blanks to the end
             assert json.loads(call["arguments"])["word"] in ("one", "two")
+
+    def test_several_tool_calls_stream_piece_by_piece(self, engine: OpenAIEngine) -> None:
+        wanted = [{"name": name, "arguments": {"word": "one two three"}} for name in ("look_up", "say")]
+        said = "\n".join(f"<tool_call>\n{json.dumps(call)}\n</tool_call>" for call in wanted)
+        pieces: list[CallPiece] = []
+        completion = self.ask(
+            engine,
+            user("Look it up and say it."),
+            tools=[{"type": "function", "function": {"name": call["name"]}} for call in wanted],
+            structured_outputs={"choice": [said]},
+            sampling={"max_tokens": 200},
+            calls=pieces,
+        )
+        assert completion.finish_reason == "tool_calls"
+        assert [piece.index for piece in pieces] == sorted(piece.index for piece in pieces)
+        for index, (call, whole) in enumerate(zip(wanted, completion.tool_calls, strict=True)):
+            first, *rest = [piece for piece in pieces if piece.index == index]
+            assert (first.id, first.name) == (whole["id"], call["name"])
+            assert not any(piece.id or piece.name for piece in rest)
+            assert len(rest) > 1, "arguments come in pieces"
+            arguments = first.arguments + "".join(piece.arguments for piece in rest)
+            assert arguments == whole["function"]["arguments"]
+            assert json.loads(arguments) == call["arguments"]
 
     def test_an_image_is_known_by_its_uuid_afterwards(self, engine: OpenAIEngine) -> None:
         name = uuid.uuid4().hex

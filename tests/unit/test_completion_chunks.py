@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from sightline.events.stream import SPAN, Event
 from sightline.web.completions import CompletionChunks
 
@@ -35,6 +37,14 @@ class Stream:
 
     def text(self, text: str) -> None:
         self.feed("output.delta", index=0, label="answer", text=text)
+
+    def call(self, piece: dict[str, Any]) -> None:
+        self.feed("output.delta", index=0, label="answer", text="", tool_calls=[piece])
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The pieces of tool calls that the client got."""
+        deltas = [chunk["choices"][0]["delta"] for chunk in self.chunks if chunk != "[DONE]"]
+        return [piece for delta in deltas for piece in delta.get("tool_calls") or ()]
 
     def failed(self) -> None:
         self.feed("job.attempt_failed", code="engine_reset")
@@ -84,6 +94,60 @@ def test_thoughts_are_reasoning_and_not_content() -> None:
     assert stream.said() == "Four."
     assert stream.said("reasoning").startswith("two and two")
     assert "<think>" not in json.dumps(stream.chunks)
+
+
+def call(index: int, arguments: str) -> dict[str, Any]:
+    function = {"name": f"f{index}", "arguments": arguments}
+    return {"id": f"call_{index}", "type": "function", "function": function}
+
+
+def head(index: int) -> dict[str, Any]:
+    return {"index": index, **call(index, "")}
+
+
+def more(index: int, arguments: str) -> dict[str, Any]:
+    return {"index": index, "function": {"arguments": arguments}}
+
+
+def test_several_tool_calls_come_as_openai_streams_them() -> None:
+    stream = Stream()
+    told = [head(0), more(0, '{"a":'), more(0, "1}"), head(1), more(1, "{}")]
+    for piece in told:
+        stream.call(piece)
+    stream.succeeded(None, tool_calls=[call(0, '{"a":1}'), call(1, "{}")])
+    assert stream.calls() == told
+    assert stream.chunks[-1] == "[DONE]"
+
+
+def test_tool_calls_that_nobody_heard_come_whole_at_the_end() -> None:
+    stream = Stream()
+    stream.call(head(0))
+    stream.succeeded(None, tool_calls=[call(0, "{}"), call(1, "[]")])
+    assert stream.calls() == [head(0), more(0, "{}"), {"index": 1, **call(1, "[]")}]
+
+
+def test_the_same_tool_call_after_a_failed_attempt_goes_on() -> None:
+    stream = Stream()
+    for piece in (head(0), more(0, '{"a":')):
+        stream.call(piece)
+    stream.failed()
+    for piece in (head(0), more(0, '{"a'), more(0, '":1}')):
+        stream.call(piece)
+    stream.succeeded(None, tool_calls=[call(0, '{"a":1}')])
+    assert stream.calls() == [head(0), more(0, '{"a":'), more(0, "1}")]
+
+
+@pytest.mark.parametrize("then", [call(1, "{}"), call(0, "[]"), None])
+def test_another_tool_call_or_none_after_a_failed_attempt_ends_the_stream_with_an_error(
+    then: dict[str, Any] | None,
+) -> None:
+    stream = Stream()
+    for piece in (head(0), more(0, '{"a":')):
+        stream.call(piece)
+    stream.failed()
+    stream.succeeded(None, tool_calls=[then] if then else None)
+    assert stream.chunks[-2]["error"]["type"] == "server_error"
+    assert stream.form.done
 
 
 def test_what_redis_lost_comes_from_the_result() -> None:

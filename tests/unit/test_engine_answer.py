@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sightline.events.tool_calls import CallPiece
 from sightline_workers.engines.answer import Answer
 from sightline_workers.engines.contract import STOP_CHECK_TOKENS, EngineError, Failure
 
@@ -80,6 +81,22 @@ def test_a_tool_call_in_pieces_is_merged() -> None:
     completion = whole.completion()
     assert completion.finish_reason == "tool_calls"
     assert completion.tool_calls[0]["function"] == {"name": "look", "arguments": '{"a":1}'}
+
+
+def test_pieces_of_several_tool_calls_are_heard_as_they_come() -> None:
+    heard: list[CallPiece] = []
+    whole = answer(on_tool_call=heard.append)
+    for index, name in enumerate(("look", "listen")):
+        head = {"index": index, "id": f"call_{index}", "type": "function", "function": {"name": name}}
+        whole.feed(event(delta(tool_calls=[head])))
+        for arguments in ('{"a":', "1}"):
+            whole.feed(event(delta(tool_calls=[{"index": index, "function": {"arguments": arguments}}])))
+    whole.feed(event(delta("tool_calls")) + event(USAGE) + b"data: [DONE]\n\n")
+    assert [(piece.index, piece.id, piece.name, piece.arguments) for piece in heard] == [
+        (0, "call_0", "look", ""), (0, "", "", '{"a":'), (0, "", "", "1}"),
+        (1, "call_1", "listen", ""), (1, "", "", '{"a":'), (1, "", "", "1}"),
+    ]  # fmt: skip
+    assert [call["function"]["arguments"] for call in whole.completion().tool_calls] == ['{"a":1}'] * 2
 
 
 def test_reasoning_is_kept_apart_from_the_text() -> None:

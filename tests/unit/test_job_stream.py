@@ -1,10 +1,12 @@
 """A job's events from its transitions and the pieces of text between them, without Redis or a database."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 from sightline.events.live import Piece
 from sightline.events.stream import SPAN, Event, History, JobStream, Transition
+from sightline.events.tool_calls import CallPiece
 
 JOB = UUID(int=1)
 
@@ -130,6 +132,42 @@ def test_a_gap_is_healed_with_all_items_so_far() -> None:
     assert (reset.type, reset.data["texts"], reset.data["items"]) == (
         "output.reset", ["one", "two"], [{"a": 1}, {"b": 2}],
     )  # fmt: skip
+
+
+def calling(number: int, index: int, arguments: str, **more: Any) -> Piece:
+    name = "" if arguments else f"f{index}"
+    return Piece(
+        number=number,
+        tool_call=CallPiece(index=index, id=name and f"call_{index}", name=name, arguments=arguments),
+        **more,
+    )
+
+
+def test_tool_calls_come_piece_by_piece_and_resume_like_text() -> None:
+    told = Scripted()
+    told.happens("job.started", fence=1)
+    told.says(1, piece(1, "Well.", "Well."), calling(2, 0, ""), calling(3, 0, "{}"), calling(4, 1, ""))
+    told.says(1, calling(5, 1, "{}"), Piece(number=6, end=True))
+    told.happens("job.succeeded", terminal=True, output={"tool_calls": []})
+    events = told.read()
+    assert [event.data.get("tool_calls") for event in events[1:-1]] == [
+        None,
+        [{"index": 0, "id": "call_0", "type": "function", "function": {"name": "f0", "arguments": ""}}],
+        [{"index": 0, "function": {"arguments": "{}"}}],
+        [{"index": 1, "id": "call_1", "type": "function", "function": {"name": "f1", "arguments": ""}}],
+        [{"index": 1, "function": {"arguments": "{}"}}],
+    ]
+    for index, event in enumerate(events):
+        assert told.read(event.number) == events[index + 1 :]
+
+
+def test_a_gap_is_healed_with_all_tool_calls_so_far() -> None:
+    told = Scripted()
+    told.happens("job.started", fence=1)
+    call = {"id": "call_0", "type": "function", "function": {"name": "f0", "arguments": "{}"}}
+    told.says(1, calling(7, 0, "}", so_far=("Well.",), tool_calls=(call,)))
+    (reset,) = told.read(SPAN + 4)
+    assert (reset.type, reset.data["texts"], reset.data["tool_calls"]) == ("output.reset", ["Well."], [call])
 
 
 def test_a_last_piece_that_comes_late_costs_no_reset() -> None:

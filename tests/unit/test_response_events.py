@@ -164,6 +164,80 @@ def test_calls_are_items_of_their_own() -> None:
     assert again == events[first + 1 :]
 
 
+CALLS = [
+    {"id": f"call_{n}", "type": "function", "function": {"name": f"f{n}", "arguments": '{"city":"Bergen"}'}}
+    for n in range(2)
+]
+
+
+def calling() -> list[Event]:
+    """Both calls, piece by piece."""
+    pieces: list[dict[str, Any]] = []
+    for index, call in enumerate(CALLS):
+        function: Any = call["function"]
+        head = {"index": index, **call, "function": {**function, "arguments": ""}}
+        rest = [function["arguments"][at : at + 5] for at in range(0, len(function["arguments"]), 5)]
+        pieces += [head, *({"index": index, "function": {"arguments": part}} for part in rest)]
+    return [
+        Event(
+            number=0, type="output.delta", data={"index": 0, "label": "", "text": "", "tool_calls": [piece]}
+        )
+        for piece in pieces
+    ]
+
+
+def arguments(events: list[dict[str, Any]]) -> list[str]:
+    """What the deltas of each call come to."""
+    found = {"0": "", "1": ""}
+    for event in events:
+        if event["type"] == "response.function_call_arguments.delta":
+            found[event["item_id"][-1]] += event["delta"]
+    return list(found.values())
+
+
+def test_calls_stream_one_after_the_other_behind_the_text() -> None:
+    events = shown(
+        stream(), started(), delta("Let me see."), *calling(), ended("Let me see.", tool_calls=CALLS)
+    )
+    order = [kind for kind, _ in itertools.groupby(types(events))]
+    one = [
+        "output_item.added",
+        "function_call_arguments.delta",
+        "function_call_arguments.done",
+        "output_item.done",
+    ]
+    assert order[order.index("output_item.done") + 1 :] == [*one, *one, "completed"]
+    assert arguments(events) == ['{"city":"Bergen"}'] * 2
+    assert [one["output_index"] for one in events if one["type"] == "response.output_item.added"] == [0, 1, 2]
+    numbers = [event["sequence_number"] for event in events]
+    assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_calls_can_be_gone_on_from_anywhere(live: bool) -> None:
+    whole = (started(), *calling(), ended(None, tool_calls=CALLS))
+    events = shown(stream(), *whole)
+    for number, event in enumerate(events):
+        again = shown(stream(after=event["sequence_number"]), *(whole if live else (whole[0], whole[-1])))
+        before, after = events[: number + 1], events[number + 1 :]
+        both = zip(arguments(before), arguments(again), strict=True)
+        assert ["".join(parts) for parts in both] == ['{"city":"Bergen"}'] * 2
+        assert [t for t in types(again) if not t.endswith("delta")] == [
+            t for t in types(after) if not t.endswith("delta")
+        ]
+
+
+def test_a_call_that_an_attempt_makes_again_goes_on_and_another_one_does_not() -> None:
+    void = Event(number=0, type="output.reset", data={"reason": "attempt_failed", "texts": []})
+    same = shown(
+        stream(), started(), *calling()[:3], void, started(2), *calling(), ended(None, tool_calls=CALLS)
+    )
+    assert arguments(same) == ['{"city":"Bergen"}'] * 2
+    assert types(same)[-1] == "completed"
+    other = shown(stream(), started(), *calling()[:3], void, started(2), ended("No.", tool_calls=None))
+    assert other[-1]["code"] == "attempt_failed"
+
+
 def test_an_empty_answer_is_a_message_all_the_same() -> None:
     events = shown(stream(), started(), ended(""))
     assert types(events)[-3:] == ["content_part.done", "output_item.done", "completed"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import Error, connection
 
+from sightline.events.tool_calls import CallPiece
 from sightline.jobs import wakeups
 from sightline.jobs.claims import Claim, Claimant, Failure, Result
 from sightline.jobs.services.fail import fail
@@ -183,13 +184,16 @@ class Runner:
                 self._request(claim, call, max(0.001, remaining), number),
                 tokens_a_delta=1 if text.wanted else UNREAD_TOKENS,
             )
-            send = partial(self._send, estimate(call, images), abort, text.call(call.label))
+            text.call(call.label)
+            send = partial(self._send, claim, estimate(call, images), abort, text)
             completion = self._show(request, pictures, send)
             progress.add(completion)
             reply = Reply(
                 text=completion.text,
                 finish=completion.finish_reason,
-                tool_calls=tuple(dict(call) for call in completion.tool_calls),
+                tool_calls=tuple(
+                    {**call, "id": _call_id(claim, index)} for index, call in enumerate(completion.tool_calls)
+                ),
                 reasoning=completion.reasoning,
                 usage=CallUsage(
                     input_tokens=completion.usage.input_tokens,
@@ -234,12 +238,17 @@ class Runner:
         return completion
 
     def _send(
-        self, tokens: int, abort: Abort, on_delta: Callable[[str], None], request: EngineRequest
+        self, claim: Claim, tokens: int, abort: Abort, text: LiveText, request: EngineRequest
     ) -> Completion:
+        def call_tool(piece: CallPiece) -> None:
+            first = piece.id or piece.name
+            text.call_tool(replace(piece, id=_call_id(claim, piece.index) if first else ""))
+
+        run = partial(self._engine.stream, on_delta=text.say, on_tool_call=call_tool, should_stop=is_looping)
         if self._budget is None:
-            return self._engine.stream(request, on_delta=on_delta, abort=abort, should_stop=is_looping)
+            return run(request, abort=abort)
         with self._budget.reserve(tokens, kind=self._member.kind, abort=abort):
-            return self._engine.stream(request, on_delta=on_delta, abort=abort, should_stop=is_looping)
+            return run(request, abort=abort)
 
     def _request(self, claim: Claim, call: Call, timeout_s: float, number: int) -> EngineRequest:
         """The request with its images as the kind named them; `_show` fills them in."""
@@ -270,6 +279,11 @@ class Runner:
         except EngineError as error:
             return error.code == "engine_unavailable"
         return False
+
+
+def _call_id(claim: Claim, index: int) -> str:
+    """The same in every attempt: a client that was told it before one failed goes on with it."""
+    return f"call_{hashlib.blake2s(f'{claim.job_id}/{index}'.encode(), digest_size=12).hexdigest()}"
 
 
 def _tell(text: LiveText, told: Call | Outcome) -> None:

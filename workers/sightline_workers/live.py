@@ -9,17 +9,19 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from redis import Redis, RedisError
 
 from sightline.events.live import TTL_S, Piece, stream_key, wanted_key
 from sightline.events.notify import ended_channel
+from sightline.events.tool_calls import CallPiece, take_back
 from sightline.jobs.claims import Claim
 from sightline.redis_client import RedisAway, call
+from sightline_workers.live_call import LiveCall
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +35,8 @@ _LAST_WORD_S = 1.0
 _AWAY_S = 0.5
 
 
-@dataclass
-class _Call:
-    """One call of an attempt to the engine."""
-
-    label: str
-    written: str = ""
-    waiting: str = ""
-    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """What is to be told once its text is: names of events and their data."""
-
-
 class LiveText:
-    """The text of one attempt. `call` and `append` come from the attempt's thread."""
+    """The text of one attempt. `call`, `say` and `call_tool` come from the attempt's thread."""
 
     def __init__(self, live: "Live", claim: Claim) -> None:
         self.job_id = claim.job_id
@@ -59,34 +50,44 @@ class LiveText:
         self.ending = False
         self.ended = threading.Event()
         self._live = live
-        self._calls: list[_Call] = []
-        self._before = _Call(label="")  # what is told before the first call
+        self._calls: list[LiveCall] = []
+        self._before = LiveCall(label="")  # what is told before the first call
         self._items: list[dict[str, Any]] = []
         """The data of every `output.item` that was written."""
         self._number = 0
         self._anew = True  # the next entry holds the whole text
 
-    def call(self, label: str) -> Callable[[str], None]:
-        """A call to the engine begins; the function takes its text, piece by piece."""
-        part = _Call(label=label)
+    def call(self, label: str) -> None:
+        """A call to the engine begins."""
         with self._live.changed:
-            self._calls.append(part)
+            self._calls.append(LiveCall(label=label))
 
-        def append(text: str) -> None:
-            with self._live.changed:
-                quiet = not part.waiting
-                part.waiting += text
-                if quiet and self.wanted:
-                    self._live.changed.notify()
+    def say(self, text: str) -> None:
+        """A piece of the present call's text."""
+        with self._live.changed:
+            part = self._calls[-1]
+            quiet = not part.due
+            part.waiting += text
+            self._wake(quiet)
 
-        return append
+    def call_tool(self, piece: CallPiece) -> None:
+        """A piece of a tool call that the present call makes."""
+        with self._live.changed:
+            part = self._calls[-1]
+            quiet = not part.due
+            part.call_tool(piece)
+            self._wake(quiet)
 
     def tell(self, event: str, data: dict[str, Any]) -> None:
         """`output.item` or `job.progress`, after all text that came before it."""
         with self._live.changed:
             (self._calls[-1] if self._calls else self._before).told.append((event, data))
-            if self.wanted:
-                self._live.changed.notify()
+            self._wake(True)
+
+    def _wake(self, quiet: bool) -> None:
+        """The thread is told of what came, unless it knows that there is something."""
+        if quiet and self.wanted:
+            self._live.changed.notify()
 
     def complete(self) -> None:
         """There is no more text. Waits until readers could see that, for a second at most, and not without any."""
@@ -101,23 +102,20 @@ class LiveText:
     def due(self) -> bool:
         """Is there something to write?"""
         parts = (self._before, *self._calls)
-        return self.wanted and (self.ending or any(part.waiting or part.told for part in parts))
+        return self.wanted and (self.ending or any(part.due for part in parts))
 
     def take(self) -> list[Piece]:
         """What is to be written now."""
         pieces = self._told(self._before)
         for index, part in enumerate(self._calls):
-            if part.waiting:
-                text, part.waiting = part.waiting, ""
-                part.written += text
-                pieces.append(self._piece(call=index, label=part.label, text=text))
+            pieces += [self._piece(call=index, **said) for said in part.take()]
             pieces += self._told(part)
         if self.ending:
             self._number += 1
             pieces.append(Piece(number=self._number, end=True))
         return pieces
 
-    def _told(self, part: _Call) -> list[Piece]:
+    def _told(self, part: LiveCall) -> list[Piece]:
         told, part.told = part.told, []
         pieces = []
         for event, data in told:
@@ -129,12 +127,16 @@ class LiveText:
     def _piece(self, **what: Any) -> Piece:
         self._number += 1
         if self._anew:
-            what |= {"so_far": self._so_far(), "items": tuple(self._items)}
+            what |= self._so_far()
         self._anew = False
         return Piece(number=self._number, **what)
 
-    def _so_far(self) -> tuple[str, ...]:
-        return tuple(part.written for part in self._calls)
+    def _so_far(self) -> dict[str, Any]:
+        return {
+            "so_far": tuple(part.written for part in self._calls),
+            "items": tuple(self._items),
+            "tool_calls": tuple(call for part in self._calls for call in part.calls_so_far()),
+        }
 
     def lost(self) -> None:
         """Redis may or may not have what was written: readers who miss it see a gap, which the next entry heals."""
@@ -147,16 +149,20 @@ class LiveText:
             # Numbered as before, so that a reader who missed nothing sees nothing.
             self._number += 1
             return [
-                Piece(number=first.number, so_far=self._so_far(), items=tuple(self._items)),
+                Piece(number=first.number, **self._so_far()),
                 Piece(number=self._number, end=True),
             ]
         written = [part.written for part in self._calls]
+        made = [part.calls_so_far() for part in self._calls]
         for piece in reversed(rest):
-            if not piece.end:
+            if piece.text:
                 written[piece.call] = written[piece.call].removesuffix(piece.text)
+            if piece.tool_call is not None:
+                take_back(made[piece.call], piece.tool_call)
         later = sum(piece.event == ITEM for piece in rest)
         items = tuple(self._items[: len(self._items) - later])
-        return [replace(first, so_far=tuple(written), items=items), *rest]
+        calls = tuple(call for part in made for call in part)
+        return [replace(first, so_far=tuple(written), items=items, tool_calls=calls), *rest]
 
 
 class Live:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sightline.events.tool_calls import CallPiece
 from sightline.redis_client import RedisAway, call
 
 log = logging.getLogger(__name__)
@@ -33,13 +34,17 @@ class Piece:
     """What that call is for."""
     text: str = ""
     """What it adds."""
+    tool_call: CallPiece | None = None
+    """What it adds to a tool call instead."""
     event: str = ""
-    """`output.item` or `job.progress`, with `data`; empty: the piece is text."""
+    """`output.item` or `job.progress`, with `data`; empty: the piece is text or of a tool call."""
     data: dict[str, Any] | None = None
     so_far: tuple[str, ...] | None = None
     """The whole text of every call up to and including this piece; where the worker began a stream anew."""
     items: tuple[dict[str, Any], ...] = ()
     """The data of every `output.item` up to and including this piece; where `so_far` is."""
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    """Every tool call as far as it is written, this piece included; where `so_far` is."""
     end: bool = False
     """The attempt has no more text; the piece itself has none."""
 
@@ -51,8 +56,11 @@ class Piece:
             found = {"event": self.event, "data": json.dumps(self.data)}
         else:
             found = {"call": str(self.call), "label": self.label, "text": self.text}
+        if self.tool_call is not None:
+            found["tool_call"] = json.dumps(self.tool_call.shown())
         if self.so_far is not None:
             found |= {"so_far": json.dumps(self.so_far), "items": json.dumps(self.items)}
+            found["tool_calls"] = json.dumps(self.tool_calls)
         return found
 
     @classmethod
@@ -63,10 +71,12 @@ class Piece:
             call=int(fields.get("call", "0")),
             label=fields.get("label", ""),
             text=fields.get("text", ""),
+            tool_call=CallPiece.parse(json.loads(fields["tool_call"])) if "tool_call" in fields else None,
             event=fields.get("event", ""),
             data=json.loads(fields["data"]) if "data" in fields else None,
             so_far=tuple(json.loads(so_far)) if so_far is not None else None,
             items=tuple(json.loads(fields.get("items", "[]"))),
+            tool_calls=tuple(json.loads(fields.get("tool_calls", "[]"))),
             end="end" in fields,
         )
 

@@ -8,7 +8,7 @@ A job that follows another one is told what that one's attempt says: a transitio
 attempt goes on under another transition (it was taken over), its pieces are counted on, and so is that transition.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -124,8 +124,7 @@ class JobStream:
                 events += await self._text(rest=True)
             if self._number and not self._complete:
                 # Text was lost with Redis: the database has all of it.
-                reset = {"reason": "gap", "texts": None, "items": None, "output": transition.output}
-                events.append(Event(number=self.ordinal * SPAN + _LAST, type="output.reset", data=reset))
+                events.append(_reset(self.ordinal * SPAN + _LAST, reason="gap", output=transition.output))
         self._resumes = False
         self.ordinal = transition.ordinal
         if not self._goes_on(transition):
@@ -160,8 +159,7 @@ class JobStream:
         """What was said is void. A transition that readers are not told has its number free for it."""
         if transition.type:
             self._number = 1
-        data: Json = {"reason": "attempt_failed", "texts": [], "items": [], "output": None}
-        return Event(number=number + self._number, type="output.reset", data=data)
+        return _reset(number + self._number, reason="attempt_failed", so_far=())
 
     async def _text(self, *, rest: bool = False) -> list[Event]:
         if self._fence is None or self._complete:
@@ -171,7 +169,6 @@ class JobStream:
         return [event for piece in pieces for event in self._take(piece)]
 
     def _take(self, piece: Piece) -> list[Event]:
-        data: Json
         follows = piece.number == self._number + 1
         if not follows and piece.so_far is None:
             return []  # a piece from the middle of what was lost: the next whole text, or the end, heals it
@@ -183,14 +180,29 @@ class JobStream:
         if follows:
             if piece.event:
                 return [Event(number=number, type=piece.event, data=piece.data or {})]
-            if not piece.text:
+            if not piece.text and piece.tool_call is None:
                 return []
-            data = {"index": piece.call, "label": piece.label, "text": piece.text}
+            data: Json = {"index": piece.call, "label": piece.label, "text": piece.text}
+            if piece.tool_call is not None:
+                data["tool_calls"] = [piece.tool_call.shown()]
             return [Event(number=number, type="output.delta", data=data)]
-        data = {
-            "reason": "gap",
-            "texts": list(piece.so_far or ()),
-            "items": list(piece.items),
-            "output": None,
-        }
-        return [Event(number=number, type="output.reset", data=data)]
+        so_far = piece.so_far or ()
+        return [
+            _reset(number, reason="gap", so_far=so_far, items=piece.items, tool_calls=piece.tool_calls),
+        ]
+
+
+def _reset(
+    number: int,
+    *,
+    reason: str,
+    so_far: Sequence[str] | None = None,
+    items: Sequence[Json] = (),
+    tool_calls: Sequence[Json] = (),
+    output: Json | None = None,
+) -> Event:
+    """What was streamed is void; what stands instead, as it was written so far or as the whole `output`."""
+    written: Json = {"texts": None, "items": None, "tool_calls": None}
+    if so_far is not None:
+        written = {"texts": list(so_far), "items": list(items), "tool_calls": list(tool_calls)}
+    return Event(number=number, type="output.reset", data={"reason": reason, **written, "output": output})

@@ -6,11 +6,13 @@ error, and the client asks again.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sightline.api.openai import error
 from sightline.errors import Problem, Unavailable
 from sightline.events.stream import Event
+from sightline.events.tool_calls import CallPiece, CallSent, add
 from sightline.kinds.chat.completion import split_so_far
 from sightline.web.sse import Send, compact, start
 
@@ -29,7 +31,9 @@ class CompletionChunks:
         self._include_usage = include_usage
         self._begun = False
         self._text = ""  # of the present attempt
+        self._calls: list[Json] = []  # likewise
         self._sent = {"reasoning": "", "content": ""}
+        self._sent_calls: list[CallSent] = []
 
     async def begin(self, send: Send, events: Sequence[Event], *, at_once: bool = False) -> bytes | None:
         """The head goes out with the first text, so that a job that fails before it gets its own status."""
@@ -52,9 +56,12 @@ class CompletionChunks:
         match event.type:
             case "output.delta":
                 self._text += event.data["text"]
+                for piece in event.data.get("tool_calls") or ():
+                    add(self._calls, CallPiece.parse(piece))
                 return self._advance()
             case "output.reset":
                 self._text = "".join(event.data["texts"] or ())
+                self._calls = list(event.data.get("tool_calls") or ())
                 return self._advance()
             case "job.succeeded" | "job.incomplete":
                 return self._finish(event.data["output"])
@@ -67,20 +74,46 @@ class CompletionChunks:
     def _advance(self) -> bytes:
         """What the text so far adds to what was sent."""
         reasoning, content = split_so_far(self._text)
-        return self._send("reasoning", reasoning) + self._send("content", content)
+        data = self._send("reasoning", reasoning) + self._send("content", content)
+        return data + self._send_calls(self._calls)
 
     def _send(self, part: str, text: str) -> bytes:
         sent = self._sent[part]
         if sent.startswith(text):
             return b""
         if not text.startswith(sent):
-            return self._fail(
-                Problem(
-                    "An attempt failed after text was sent, and the next one says something else. Ask again."
-                )
-            )
+            return self._differs()
         self._sent[part] = text
         return self._delta({part: text[len(sent) :]})
+
+    def _send_calls(self, calls: Sequence[Json]) -> bytes:
+        """What these tool calls add to what was sent of them."""
+        data = b""
+        for index, call in enumerate(calls):
+            if not self.done:
+                data += self._send_call(index, call)
+        return data
+
+    def _send_call(self, index: int, call: Json) -> bytes:
+        begins = index == len(self._sent_calls)
+        if begins:
+            self._sent_calls.append(CallSent.begun(call))
+        sent, arguments = self._sent_calls[index], call["function"]["arguments"]
+        if not sent.is_of(call):
+            return self._differs()
+        added = arguments[len(sent.arguments) :]
+        if not (added or begins):
+            return b""
+        sent.arguments += added
+        piece = CallPiece(index=index, arguments=added)
+        if begins:
+            piece = replace(piece, id=sent.id, name=sent.name)
+        return self._delta({"tool_calls": [piece.shown()]})
+
+    def _differs(self) -> bytes:
+        return self._fail(
+            Problem("An attempt failed after text was sent, and the next one says something else. Ask again.")
+        )
 
     def _finish(self, output: Json) -> bytes:
         choice = output["choices"][0]
@@ -91,9 +124,10 @@ class CompletionChunks:
             data += self._send("content", message.get("content") or "")
             if self.done:
                 return data
-        if message.get("tool_calls"):
-            calls = [{"index": index, **call} for index, call in enumerate(message["tool_calls"])]
-            data += self._delta({"tool_calls": calls})
+        calls = message.get("tool_calls") or ()
+        data += self._send_calls(calls) if len(calls) >= len(self._sent_calls) else self._differs()
+        if self.done:
+            return data
         data += self._delta({}, finish=choice["finish_reason"])
         if self._include_usage:
             data += _event({**self._head, "choices": [], "usage": output.get("usage")})

@@ -11,6 +11,7 @@ from typing import Any
 from sightline.api.openai import response_object as objects
 from sightline.errors import Problem, Unavailable
 from sightline.events.stream import Event
+from sightline.events.tool_calls import CallPiece, CallSent, add
 from sightline.kinds.chat.completion import split_so_far
 from sightline.web.sse import Send, compact, start
 
@@ -24,6 +25,7 @@ _CREATED, _QUEUED, _IN_PROGRESS = 0, 1, 2
 _TEXT = 2  # what comes before the first character: the item, its part
 _REASONING, _MESSAGE, _CALLS = 0, 1, 2
 _LAST_REGION = 998
+_ARGUMENTS = "response.function_call_arguments"
 
 
 class ResponseEvents:
@@ -40,10 +42,13 @@ class ResponseEvents:
         self._created = self._started = False
         self._run = 0
         self._text = ""  # of the present attempt
+        self._calls: list[Json] = []  # likewise
         self._text_run = 0  # the attempt that the client knows the text of
         self._sent: dict[str, str] = {}  # what this connection went through, by part
         self._open: dict[str, int] = {}  # the parts that have begun, and their places in the output
         self._closed: set[str] = set()
+        self._sent_calls: list[CallSent] = []
+        self._closed_calls = 0
 
     async def begin(self, send: Send, events: Sequence[Event], *, at_once: bool = False) -> bytes | None:
         """The head goes out at once: how it ends is told in the stream."""
@@ -75,9 +80,12 @@ class ResponseEvents:
                 return self._start()
             case "output.delta":
                 self._text += event.data["text"]
+                for piece in event.data.get("tool_calls") or ():
+                    add(self._calls, CallPiece.parse(piece))
                 return self._advance()
             case "output.reset":
                 self._text = "".join(event.data["texts"] or ())
+                self._calls = list(event.data.get("tool_calls") or ())
                 return self._advance()
             case "job.succeeded" | "job.incomplete":
                 return self._start() + self._finish(event.data)
@@ -96,20 +104,16 @@ class ResponseEvents:
     def _advance(self) -> bytes:
         """What the text so far adds to what was sent."""
         reasoning, content = split_so_far(self._text)
-        return self._grow("reasoning", reasoning) + self._grow("message", content)
+        data = self._grow("reasoning", reasoning) + self._grow("message", content)
+        return data + self._grow_calls(self._calls)
 
     def _grow(self, part: str, text: str) -> bytes:
         sent = self._sent.get(part, "")
-        if self.done or sent.startswith(text):
+        late = bool(self._sent_calls) and part not in self._open  # the answer itself has it
+        if self.done or late or sent.startswith(text):
             return b""
         if not text.startswith(sent) or not self._is_known():
-            return self._fail(
-                Problem(
-                    "An attempt failed after text was sent, and the next one may say something else. Read the"
-                    f" response itself: GET /v1/responses/{self._head['id']}.",
-                    code="attempt_failed",
-                )
-            )
+            return self._differs()
         data = self._begin(part)
         self._sent[part] = text
         first = self._number(part)
@@ -120,6 +124,15 @@ class ResponseEvents:
                 number, _DELTAS[part], **self._place(part), delta=text[has:], **_logprobs(part)
             )
         return data
+
+    def _differs(self) -> bytes:
+        return self._fail(
+            Problem(
+                "An attempt failed after text was sent, and the next one may say something else. Read the"
+                f" response itself: GET /v1/responses/{self._head['id']}.",
+                code="attempt_failed",
+            )
+        )
 
     def _is_known(self) -> bool:
         """Is the text that the client has the beginning of this one? Not of another attempt's, as far as one knows."""
@@ -144,6 +157,59 @@ class ResponseEvents:
             first + 1, "response.content_part.added", **self._place(part), part=_part(part, "")
         )
 
+    # --- calls ------------------------------------------------------------------------------------------------
+
+    def _grow_calls(self, calls: Sequence[Json], *, complete: bool = False) -> bytes:
+        """What these add to what was sent of them. Each but the last is complete; `complete`: that one too."""
+        data = b""
+        for number, call in enumerate(calls):
+            if not self.done:
+                data += self._grow_call(number, call)
+            if not self.done and (complete or number + 1 < len(calls)):
+                data += self._close_call(number, call)
+        return data
+
+    def _grow_call(self, number: int, call: Json) -> bytes:
+        begins = number == len(self._sent_calls)
+        if begins:
+            self._sent_calls.append(CallSent.begun(call))
+        sent, arguments = self._sent_calls[number], call["function"]["arguments"]
+        if not sent.is_of(call) or not self._is_known():
+            return self._differs()
+        data, first = b"", self._call_number(number)
+        if begins:
+            for part in self._open:
+                data += self._close(part, self._sent.get(part, ""), complete=True)
+            item = objects.called(self._key, number, call, begins=True)
+            index = self._call_place(number)["output_index"]
+            data += self._event(first, "response.output_item.added", output_index=index, item=item)
+        has = min(len(arguments), max(len(sent.arguments), self._after - first - _TEXT + 1))
+        sent.arguments += arguments[len(sent.arguments) :]
+        if has < len(arguments):
+            last = first + _TEXT + len(arguments) - 1
+            data += self._event(
+                last, f"{_ARGUMENTS}.delta", **self._call_place(number), delta=arguments[has:]
+            )
+        return data
+
+    def _close_call(self, number: int, call: Json) -> bytes:
+        if number < self._closed_calls:
+            return b""
+        self._closed_calls = number + 1
+        last = self._call_number(number) + REGION
+        item, place = objects.called(self._key, number, call), self._call_place(number)
+        done = {"name": item["name"], "arguments": item["arguments"]}
+        data = self._event(last - 2, f"{_ARGUMENTS}.done", **place, **done)
+        return data + self._event(
+            last - 1, "response.output_item.done", output_index=place["output_index"], item=item
+        )
+
+    def _call_number(self, number: int) -> int:
+        return self._text_run * RUN + (_CALLS + number) * REGION
+
+    def _call_place(self, number: int) -> Json:
+        return {"item_id": f"fc_{self._key}_{number}", "output_index": len(self._open) + number}
+
     # --- the end ----------------------------------------------------------------------------------------------
 
     def _finish(self, data: Json) -> bytes:
@@ -161,9 +227,11 @@ class ResponseEvents:
                 found += self._begin(part)
             if part in self._open and not self.done:
                 found += self._close(part, self._sent.get(part, ""), complete)
-        for number, call in enumerate(message.get("tool_calls") or []):
-            if not self.done and self._is_known():
-                found += self._call(number, call)
+        calls = message.get("tool_calls") or []
+        if not self.done and len(calls) < len(self._sent_calls):
+            found += self._differs()
+        if not self.done and self._is_known():
+            found += self._grow_calls(calls, complete=True)
         if self.done:
             return found
         return found + self._end("response.completed" if complete else "response.incomplete", data)
@@ -185,26 +253,6 @@ class ResponseEvents:
                 output_index=self._open[part],
                 item=make(self._key, text, status),
             )
-        )
-
-    def _call(self, number: int, call: Json) -> bytes:
-        first = self._text_run * RUN + (_CALLS + number) * REGION
-        index = len(self._open) + number
-        item = objects.called(self._key, number, call)
-        place = {"item_id": item["id"], "output_index": index}
-        name, arguments = item["name"], item["arguments"]
-        kind = "response.function_call_arguments"
-        data = self._event(
-            first,
-            "response.output_item.added",
-            output_index=index,
-            item=objects.called(self._key, number, call, begins=True),
-        )
-        if arguments:
-            data += self._event(first + _TEXT + len(arguments) - 1, f"{kind}.delta", **place, delta=arguments)
-        data += self._event(first + REGION - 2, f"{kind}.done", **place, name=name, arguments=arguments)
-        return data + self._event(
-            first + REGION - 1, "response.output_item.done", output_index=index, item=item
         )
 
     def _end(self, kind: str, data: Json) -> bytes:

@@ -129,6 +129,41 @@ def test_images_come_as_data_and_by_address(platform: Platform, client: openai.O
             assert params_of(job) == {"top_k": 5, "pixels": {"max": 65536}}
 
 
+def streamed(chunks: list[Any]) -> list[tuple[str, str]]:
+    """The tool calls of a stream, checked to be as OpenAI streams them: id and name once, then arguments."""
+    found: list[tuple[str, str]] = []
+    for piece in (piece for chunk in chunks for piece in chunk.choices[0].delta.tool_calls or ()):
+        if piece.index == len(found):
+            assert piece.id and piece.type == "function"
+            found.append((piece.function.name, ""))
+        else:
+            assert piece.index == len(found) - 1, "a call begins once the one before is complete"
+            assert piece.id is None and piece.function.name is None
+        found[-1] = (found[-1][0], found[-1][1] + (piece.function.arguments or ""))
+    return found
+
+
+def test_several_tool_calls_stream_while_the_engine_still_writes(
+    platform: Platform, client: openai.OpenAI
+) -> None:
+    messages: list[Any] = [{"role": "user", "content": "How is the weather, and the tide, in Bergen?"}]
+    tide = {**WEATHER[0], "function": {**WEATHER[0]["function"], "name": "tide"}}
+    asked: dict[str, Any] = {"model": "default", "messages": messages, "tools": [*WEATHER, tide]}
+    whole = client.chat.completions.create(**asked).choices[0].message.tool_calls or []
+    platform.hold()
+    with client.chat.completions.create(**asked, stream=True) as stream:
+        chunks = [next(stream)]
+        assert chunks[0].choices[0].delta.tool_calls[0].function.name == "weather"  # type: ignore[index, union-attr]
+        assert platform.running() == 1
+        platform.twin(GROUP).faults(delay_s=2.0)
+        chunks += stream
+    calls = [(call.function.name, call.function.arguments) for call in whole if call.type == "function"]
+    assert streamed(chunks) == calls
+    assert [name for name, _ in calls] == ["weather", "tide"]
+    assert sum(bool(chunk.choices[0].delta.tool_calls) for chunk in chunks) > len(calls)
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"
+
+
 def test_tools_are_called(client: openai.OpenAI) -> None:
     messages: list[Any] = [{"role": "user", "content": "How is the weather in Bergen?"}]
     found = client.chat.completions.create(model="default", messages=messages, tools=WEATHER)
@@ -137,10 +172,8 @@ def test_tools_are_called(client: openai.OpenAI) -> None:
     chunks = list(
         client.chat.completions.create(model="default", messages=messages, tools=WEATHER, stream=True)
     )
-    (streamed,) = [c for chunk in chunks for c in chunk.choices[0].delta.tool_calls or ()]
-    assert streamed.function is not None
     assert call.type == "function"
-    assert streamed.function.arguments == call.function.arguments
+    assert streamed(chunks) == [(call.function.name, call.function.arguments)]
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
     messages += [found.choices[0].message, {"role": "tool", "tool_call_id": call.id, "content": "Rain."}]
     again = client.chat.completions.create(model="default", messages=messages, tools=WEATHER)

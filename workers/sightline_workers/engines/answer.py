@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sightline.events.tool_calls import CallPiece, add
+
 from . import classify
 from .contract import STOP_CHECK_TOKENS, Completion, EngineError, Failure, Usage
 
@@ -17,19 +19,21 @@ class Answer:
         *,
         started: float,
         on_delta: Callable[[str], None],
+        on_tool_call: Callable[[CallPiece], None] | None = None,
         should_stop: Callable[[str], bool] | None,
         tokens_a_delta: int = 1,
     ) -> None:
         # time.monotonic() at which the request was sent.
         self._started = started
         self._on_delta = on_delta
+        self._on_tool_call = on_tool_call
         self._should_stop = should_stop
         self._tokens_a_delta = tokens_a_delta
         self._check_every = max(1, STOP_CHECK_TOKENS // tokens_a_delta)  # deltas
         self._rest = b""  # a line whose end has not come yet
         self._pieces: list[str] = []
         self._reasoning: list[str] = []
-        self._tool_calls: dict[int, dict[str, Any]] = {}
+        self._tool_calls: list[dict[str, Any]] = []
         self._finish: str | None = None
         self._usage: dict[str, Any] | None = None
         self._first_at: float | None = None
@@ -78,7 +82,10 @@ class Answer:
             self._reasoning.append(reasoning)
         for part in delta.get("tool_calls") or ():
             self._mark_first()
-            self._merge_tool_call(part)
+            piece = CallPiece.parse(part)
+            add(self._tool_calls, piece)
+            if self._on_tool_call is not None:
+                self._on_tool_call(piece)
         text = delta.get("content")
         if text:
             self._mark_first()
@@ -99,17 +106,6 @@ class Answer:
         if self._first_at is None:
             self._first_at = time.monotonic()
 
-    def _merge_tool_call(self, part: dict[str, Any]) -> None:
-        """OpenAI streams a call's arguments in pieces that belong together by `index`."""
-        function = part.get("function") or {}
-        call = self._tool_calls.setdefault(
-            part.get("index", 0),
-            {"id": part.get("id"), "type": "function", "function": {"name": "", "arguments": ""}},
-        )
-        call["id"] = part.get("id") or call["id"]
-        call["function"]["name"] += function.get("name") or ""
-        call["function"]["arguments"] += function.get("arguments") or ""
-
     def completion(self) -> Completion:
         """The whole answer, once `done`. Raises `EngineError` when the engine gave up on it."""
         if self._finish is None:
@@ -129,7 +125,7 @@ class Answer:
             usage=self._final_usage(),
             ttft_s=first - self._started,
             decode_s=now - first,
-            tool_calls=tuple(self._tool_calls[index] for index in sorted(self._tool_calls)),
+            tool_calls=tuple(self._tool_calls),
             reasoning="".join(self._reasoning) or None,
         )
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sightline.events.tool_calls import CallPiece
+
 
 class Failure(StrEnum):
     """What a failed call says about its cause, and therefore what to do next. Classified exactly once."""
@@ -198,14 +200,16 @@ class Engine(Protocol):
         request: EngineRequest,
         *,
         on_delta: Callable[[str], None],
+        on_tool_call: Callable[[CallPiece], None] | None = None,
         abort: Abort,
         should_stop: Callable[[str], bool] | None = None,
     ) -> Completion:
         """Run one request to its end.
 
-        `on_delta` gets every piece of text as it arrives, in this thread; what it raises ends the call
-        and propagates. `should_stop`, when given, is asked now and then with the whole text so far (every
-        `STOP_CHECK_TOKENS` tokens); True ends the call with finish reason "repetition" and frees the seat.
+        `on_delta` gets every piece of text as it arrives, in this thread, and `on_tool_call` every piece of
+        a tool call; what they raise ends the call and propagates. `should_stop`, when given, is asked now
+        and then with the whole text so far (every `STOP_CHECK_TOKENS` tokens); True ends the call with
+        finish reason "repetition" and frees the seat.
 
         Raises `EngineError` when there is no whole answer, `Aborted` when `abort` was set.
         """

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sightline.events.tool_calls import CallPiece
+
 from . import classify, vllm_metrics
 from .answer import Answer
 from .call import Call
@@ -47,6 +49,7 @@ class OpenAIEngine:
         request: EngineRequest,
         *,
         on_delta: Callable[[str], None],
+        on_tool_call: Callable[[CallPiece], None] | None = None,
         abort: Abort,
         should_stop: Callable[[str], bool] | None = None,
     ) -> Completion:
@@ -57,6 +60,7 @@ class OpenAIEngine:
         answer = Answer(
             started=started,
             on_delta=on_delta,
+            on_tool_call=on_tool_call,
             should_stop=should_stop,
             tokens_a_delta=request.tokens_a_delta,
         )

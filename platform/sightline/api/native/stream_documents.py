@@ -7,11 +7,12 @@ from sightline.api.native.documents import operation, problems
 _TEXT = (
     "Server-sent events; `id` is a number that grows, `data` is JSON. `job.queued` (with the place in the queue),"
     " `job.prepared`, `job.started`, `job.progress` {phase, done, total, unit} (images fetched, pages read; only of"
-    " several), `output.delta` {index, label, text}, `output.item` {type, index, item} (a page, an action or a tool"
-    " call as soon as it is complete, as it stands in the output), `job.attempt_failed`, `output.reset`"
-    " {reason, texts, items, output}: what was streamed before is void, the text of every call so far is `texts` and"
-    " what `output.item` told is `items` (or the whole result is `output`), and exactly one"
-    " terminal `job.<status>` with output, usage and error. A comment"
+    " several), `output.delta` {index, label, text} (with `tool_calls` where it belongs to a tool call: OpenAI's"
+    " pieces, id and name in a call's first one), `output.item` {type, index, item} (a page, an action or a tool"
+    " call once it is complete, as it stands in the output), `job.attempt_failed`, `output.reset`"
+    " {reason, texts, items, tool_calls, output}: what was streamed before is void, the text of every call to the"
+    " engine so far is `texts`, what `output.item` told is `items`, and `tool_calls` are those so far (or the whole"
+    " result is `output`), and exactly one terminal `job.<status>` with output, usage and error. A comment"
     ' every 15 seconds keeps the connection alive. Any job can be streamed; a job submitted with `"stream": true`'
     " streams from its first token."
 )

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from .chat_request import ChatRequest
 from .schema_instance import smallest
+from .tokens import Token
 
 _WORDS = ("harbour", "lantern", "meadow", "copper", "violet", "signal", "quartz", "ember", "willow", "atlas")
 _TOKEN = re.compile(r"\s*\w{1,6}|\s*[^\w\s]|\s+")
+_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
 _KIE = "key-value information in the format: "
 
 
@@ -23,12 +25,21 @@ class TwinAnswer:
 
     text: str
     finish: str = "stop"
-    # OpenAI's tool call instead of text, when the request has tools.
-    tool_call: dict[str, object] | None = None
+    # Tool calls instead of text, when the request has tools: names and arguments as JSON.
+    tool_calls: tuple[tuple[str, str], ...] = ()
 
-    def tokens(self) -> list[str]:
-        """The text in pieces, one a token; together they are the text."""
-        return _TOKEN.findall(self.text)
+    def tokens(self) -> list[Token]:
+        """What goes out token by token: pieces of the text, or of one call after the other, its name first."""
+        if not self.tool_calls:
+            return [Token(text=text) for text in _TOKEN.findall(self.text)]
+        return [
+            token
+            for index, (name, arguments) in enumerate(self.tool_calls)
+            for token in (
+                Token(call=index, name=name),
+                *(Token(call=index, text=text) for text in _TOKEN.findall(arguments)),
+            )
+        ]
 
 
 def answer(request: ChatRequest) -> TwinAnswer:
@@ -39,17 +50,27 @@ def answer(request: ChatRequest) -> TwinAnswer:
     if request.constraint is not None:
         kind, value = request.constraint
         if kind == "choice":
-            return TwinAnswer(text=str(value[seed % len(value)]))
+            return _parsed(str(value[seed % len(value)]), request)
         if kind == "json_object":
             return TwinAnswer(text=json.dumps({"answer": _words(seed, 2)}))
         schema = json.loads(value) if isinstance(value, str) else value
         return TwinAnswer(text=json.dumps(smallest(schema, seed)))
     if request.tools and request.last_role == "user":
-        function = request.tools[0]
-        arguments = smallest(function.get("parameters") or {"type": "object"}, seed)
-        call = {"name": function["name"], "arguments": json.dumps(arguments)}
-        return TwinAnswer(text="", finish="tool_calls", tool_call=call)
+        calls = tuple(
+            (function["name"], json.dumps(smallest(function.get("parameters") or {"type": "object"}, seed)))
+            for function in request.tools
+        )
+        return TwinAnswer(text="", finish="tool_calls", tool_calls=calls)
     return TwinAnswer(text=_text(request, seed))
+
+
+def _parsed(text: str, request: ChatRequest) -> TwinAnswer:
+    """The calls that a text writes as Hermes and Qwen do, for a request with tools; otherwise the text."""
+    blocks = [json.loads(block) for block in _CALL.findall(text)] if request.tools else []
+    if not blocks:
+        return TwinAnswer(text=text)
+    calls = tuple((block["name"], json.dumps(block["arguments"])) for block in blocks)
+    return TwinAnswer(text="", finish="tool_calls", tool_calls=calls)
 
 
 def malformed(request: ChatRequest) -> TwinAnswer:

@@ -10,6 +10,7 @@ from .engine import TwinEngine
 from .errors import Refusal, engine_dead, overloaded
 from .http1 import Connection, HttpRequest
 from .scheduler import Sequence
+from .tokens import Token, delta, message
 
 _LOOP = "the same line again and "
 
@@ -59,12 +60,11 @@ class _Exchange:
         self._engine = engine
         self._connection = connection
         self._request = request
-        self._tool_call = answer.tool_call
-        usual = answer.tokens() or [""]
+        usual = answer.tokens() or [Token()]
         self._tokens = usual[: request.max_tokens]
         self._finish = answer.finish if len(usual) <= request.max_tokens else "length"
         if engine.faults.hits("loop"):
-            self._tokens = [_LOOP] * request.max_tokens
+            self._tokens = [Token(text=_LOOP)] * request.max_tokens
             self._finish = "length"
         self._breaks_off = engine.faults.hits("reset_mid")
         self._entry = engine.record.arrived(
@@ -77,6 +77,7 @@ class _Exchange:
         engine.prefixes.look_up(
             salt=request.cache_salt, parts=request.parts, prompt_tokens=request.prompt_tokens
         )
+        self._call_id = f"call_{self._entry.number}"
         self._id = f"chatcmpl-{request_id or self._entry.number}"
         self._sent = 0
         self._sequence = Sequence(
@@ -140,13 +141,9 @@ class _Exchange:
             until = self._sent + (self._request.stream_interval if self._sent else 1)
             if until > out and not done:
                 break
-            text, self._sent = "".join(self._tokens[self._sent : until]), min(until, out)
+            said, self._sent = self._tokens[self._sent : until], min(until, out)
             finish = self._finish if self._sent == len(self._tokens) else None
-            if self._tool_call is not None:
-                call = {"index": 0, "id": f"call_{self._entry.number}", "type": "function"}
-                events.append(self._delta({"tool_calls": [{**call, "function": self._tool_call}]}, finish))
-            else:
-                events.append(self._delta({"content": text}, finish))
+            events.append(self._delta(delta(said, call_id=self._call_id), finish))
         if not events:
             return
         if done:
@@ -158,10 +155,10 @@ class _Exchange:
         if done:
             self._connection.end_stream()
 
-    def _delta(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
+    def _delta(self, said: dict[str, Any], finish: str | None = None) -> bytes:
         return b'%b,"choices":[{"index":0,"delta":%b,"logprobs":null,"finish_reason":%b}]}' % (
             self._head,
-            json.dumps(delta, separators=(",", ":")).encode(),
+            json.dumps(said, separators=(",", ":")).encode(),
             b"null" if finish is None else b'"%b"' % finish.encode(),
         )
 
@@ -177,15 +174,12 @@ class _Exchange:
         return usage
 
     def _whole(self) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(self._tokens)}
-        if self._tool_call is not None:
-            call = {"id": f"call_{self._entry.number}", "type": "function", "function": self._tool_call}
-            message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        said = message(self._tokens, call_id=self._call_id)
         return {
             "id": self._id,
             "object": "chat.completion",
             "created": int(time.time()),
             "model": self._request.model,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": self._finish}],
+            "choices": [{"index": 0, "message": said, "logprobs": None, "finish_reason": self._finish}],
             "usage": self._usage(),
         }

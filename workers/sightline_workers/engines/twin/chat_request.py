@@ -177,6 +177,9 @@ def _constraint(document: dict[str, Any]) -> tuple[str, Any] | None:
 
 
 def _tools(document: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    if document.get("tool_choice") == "none":
+    choice = document.get("tool_choice")
+    if choice == "none":
         return ()
-    return tuple(tool["function"] for tool in document.get("tools") or ())
+    named = choice["function"]["name"] if isinstance(choice, dict) else None
+    offered = (tool["function"] for tool in document.get("tools") or ())
+    return tuple(function for function in offered if named in (None, function["name"]))

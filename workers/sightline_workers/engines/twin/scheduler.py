@@ -15,6 +15,7 @@ from .costs import PROFILES, token_work
 from .faults import Faults
 from .options import TwinOptions
 from .record import Entry, Record
+from .tokens import Token
 
 # Tokens closer together than this leave in one go, as those of one engine step do.
 _STEP_S = 0.002
@@ -26,8 +27,8 @@ class Sequence:
 
     request: ChatRequest
     entry: Entry
-    # Its tokens' texts; an answer that is a tool call has a single empty one.
-    tokens: list[str]
+    # Its answer.
+    tokens: list[Token]
     # Tokens its answer usually has, which is more or less than `tokens` when it is cut or loops.
     usual_tokens: int
     # Called with the number of tokens that are out by now; the last call has them all.
