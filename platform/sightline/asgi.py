@@ -12,10 +12,13 @@ from sightline.wsgi import application as django  # isort: skip - Django is set 
 from django.conf import settings
 from django.db import Error, close_old_connections
 
-from sightline.api.native import history
+from sightline.api.native import batch_events, history
 from sightline.audit import services as audit
+from sightline.batches import progress
 from sightline.database import statements
 from sightline.events import boards
+from sightline.events.batch_stream import Snapshot
+from sightline.events.notify import batch_channel
 from sightline.events.reading import LiveReader
 from sightline.events.stream import History
 from sightline.events.waiting import Waiters
@@ -80,6 +83,33 @@ async def _history(job_id: UUID, since: int) -> History:
     return found
 
 
+async def _batch(batch_id: UUID) -> Snapshot | None:
+    """None while the database is away: the stream is told again when there is something."""
+    try:
+        found: Snapshot = await _bridge.run(batch_events.look, batch_id)
+    except Error as error:
+        log.warning("event=batch_unread reason=%r", str(error))
+        return None
+    return found
+
+
+def _numbers(asked: Collection[UUID]) -> dict[UUID, int]:
+    try:
+        return progress.numbers(asked)
+    finally:
+        close_old_connections()
+
+
+async def _batch_numbers(asked: Collection[UUID]) -> dict[UUID, int]:
+    found: dict[UUID, int] = await _bridge.run(_numbers, asked)
+    return found
+
+
+async def _no_batch(batch_ids: Collection[UUID]) -> set[UUID]:
+    """Nobody waits for a batch's end alone: all follow it."""
+    return set()
+
+
 def _cancelled(job_id: UUID) -> None:
     try:
         job = Job.objects.filter(pk=job_id).first()
@@ -101,9 +131,13 @@ _bridge = Bridge(django, threads=settings.WEB_THREADS)
 application = Shell(
     bridge=_bridge,
     waiters=Waiters(url=settings.REDIS_URL, look=_look, transitions=_transitions),
+    batch_waiters=Waiters(
+        url=settings.REDIS_URL, look=_no_batch, transitions=_batch_numbers, channel=batch_channel
+    ),
     live=LiveReader(url=settings.REDIS_URL),
     boards=Boards(look=_board),
     history=_history,
+    batch=_batch,
     cancel=_cancel,
     max_body_bytes=settings.MAX_BODY_BYTES,
     max_file_bytes=max(settings.MAX_FILE_BYTES, settings.MAX_BODY_BYTES),

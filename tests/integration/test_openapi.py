@@ -80,8 +80,10 @@ def possessions(amber: httpx.Client, operator: httpx.Client) -> dict[str, dict[s
     file = made(
         amber.post("/v1/files", files={"file": (f"{SECRET}.jsonl", lines)}, data={"purpose": "batch"})
     )["id"]
-    batch = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    asked = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    batch = made(amber.post("/v1/batches", json=asked))["id"]
     return {
+        "/api/v1/batches/": {"batch_id": batch},
         "/api/v1/jobs/": {"public_id": job["id"], "index": "0"},
         "/api/v1/keys/": {"public_id": made(amber.get("/api/v1/keys/self"))["id"]},
         "/api/v1/webhook-endpoints/": {"public_id": hook},
@@ -91,7 +93,7 @@ def possessions(amber: httpx.Client, operator: httpx.Client) -> dict[str, dict[s
         "/v1/chat/completions/": {"completion_id": chat},
         "/v1/responses/": {"response_id": response},
         "/v1/files/": {"file_id": file},
-        "/v1/batches/": {"batch_id": made(amber.post("/v1/batches", json=batch))["id"]},
+        "/v1/batches/": {"batch_id": batch},
     }
 
 

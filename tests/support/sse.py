@@ -51,9 +51,10 @@ class Reader:
 
 
 @contextmanager
-def reading(http: httpx.Client, job: str, *, after: int | None = None) -> Iterator[Reader]:
-    """The event stream of a job, from an event on."""
+def reading(http: httpx.Client, public_id: str, *, after: int | None = None) -> Iterator[Reader]:
+    """The event stream of a job or batch, from an event on."""
     headers = {} if after is None else {"Last-Event-ID": str(after)}
-    with http.stream("GET", f"/api/v1/jobs/{job}/events", headers=headers) as answer:
+    sort = "batches" if public_id.startswith("batch_") else "jobs"
+    with http.stream("GET", f"/api/v1/{sort}/{public_id}/events", headers=headers) as answer:
         assert answer.status_code == 200, answer.read()
         yield Reader(answer)

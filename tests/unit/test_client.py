@@ -242,6 +242,29 @@ def test_events_of_a_job_that_was_told_to_its_end_are_none(client: Client, scrip
     assert script.said[0].headers["Last-Event-ID"] == "30"
 
 
+def batch(status: str, completed: int) -> dict[str, Any]:
+    return {"id": "batch_1", "status": status, "request_counts": {"total": 2, "completed": completed}}
+
+
+def test_a_batch_is_followed_by_its_events_over_a_stream_that_breaks(client: Client, script: Script) -> None:
+    script.will_stream((10, "batch.progress", batch("in_progress", 0)))
+    script.will_stream(
+        (11, "batch.progress", batch("in_progress", 1)), (20, "batch.completed", batch("completed", 2))
+    )
+    seen = [(one.status, one.completed) for one in client.follow_batch("batch_1")]
+    assert seen == [("in_progress", 0), ("in_progress", 1), ("completed", 2)]
+    assert [said.path for said in script.said] == ["/api/v1/batches/batch_1/events"] * 2
+    assert [said.headers.get("Last-Event-ID") for said in script.said] == [None, "10"]
+
+
+def test_a_batch_is_asked_for_where_streams_do_not_pass(client: Client, script: Script) -> None:
+    script.will(200, b"<html>", Content_Type="text/html")
+    script.will(200, batch("in_progress", 1))
+    script.will(200, batch("completed", 2))
+    assert [one.completed for one in client.follow_batch("batch_1")] == [1, 2]
+    assert [said.path for said in script.said[1:]] == ["/v1/batches/batch_1"] * 2
+
+
 def test_events_of_an_unknown_job_are_refused(client: Client, script: Script) -> None:
     script.will(404, {"code": "not_found", "detail": "There is no such job."})
     with pytest.raises(package.NotFound, match="no such job"):

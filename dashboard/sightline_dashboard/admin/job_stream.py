@@ -5,7 +5,7 @@ from django.urls import URLPattern, path
 
 from sightline.api.native import history
 from sightline.api.native.errors import respond
-from sightline.api.streams import resumed_after, stream
+from sightline.api.streams import Stream, resumed_after, stream
 from sightline.errors import Problem
 from sightline.events.stream import SPAN
 from sightline_dashboard.admin.job_pages import JobPages
@@ -29,4 +29,4 @@ class JobStream(JobPages):
             return respond(request, problem)
         if not history.has_more(job, after // SPAN):
             return HttpResponse(status=204)  # tells an EventSource not to come back
-        return stream(HttpResponse(content_type="text/event-stream"), job_id=job.pk, after=after)
+        return stream(Stream(of=job.pk, after=after))

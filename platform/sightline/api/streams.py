@@ -19,17 +19,19 @@ COMPLETION = "X-Sightline-Completion"
 class Stream:
     """What a view asked for."""
 
-    job_id: UUID
+    of: UUID
+    """A job, or a batch."""
     after: int
     """Number of the last event that the client has; 0: none."""
+    batch: bool = False
 
     def header(self) -> str:
-        return f"{self.job_id};{self.after}"
+        return f"{'batch' if self.batch else 'job'};{self.of};{self.after}"
 
     @classmethod
     def parse(cls, text: str) -> "Stream":
-        job_id, after = text.split(";", 1)
-        return cls(job_id=UUID(job_id), after=int(after))
+        sort, of, after = text.split(";", 2)
+        return cls(of=UUID(of), after=int(after), batch=sort == "batch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +72,15 @@ def resumed_after(request: HttpRequest | Request) -> int:
     return int(text)
 
 
-def stream(response: HttpResponse, *, job_id: UUID, after: int) -> HttpResponse:
+def stream(stream: Stream) -> HttpResponse:
     """Ask for the stream."""
-    response.headers[HEADER] = Stream(job_id=job_id, after=after).header()
-    return response
+    return HttpResponse(content_type="text/event-stream", headers={HEADER: stream.header()})
+
+
+def no_such_event(noun: str) -> InvalidInput:
+    """For a number beyond the last event."""
+    detail = f"This {noun} has had no event of that number."
+    return InvalidInput(detail, errors=[FieldError(pointer="?starting_after", detail=detail)])
 
 
 def complete(response: HttpResponse, completion: Completion) -> HttpResponse:

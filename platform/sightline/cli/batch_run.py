@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +25,6 @@ _RUN = "sightline_run"
 """Names the run in the batch's metadata."""
 _LOOK_BACK = 100
 """Batches among which one is looked for that was made just before the command was stopped."""
-_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.5, 5.0
-"""OpenAI's API tells nobody of a batch's progress: one asks."""
 
 
 @dataclass
@@ -137,25 +134,19 @@ def _endpoint(requests: Path) -> str:
 
 def _follow(client: Client, batch: Batch, *, output: Path, errors: Path) -> Batch:
     """Write what ends as it ends, until all has."""
-    pause = _FIRST_LOOK_S
     with _appending(output) as results, _appending(errors) as failures, _bar() as bar:
         task = bar.add_task(batch.status, total=batch.total or None, failed="")
-        while True:
-            ended = batch.ended
-            results.take(client, batch.output_file_id)
-            failures.take(client, batch.error_file_id)
+        for now in client.follow_batch(batch.id):
+            results.take(client, now.output_file_id)
+            failures.take(client, now.error_file_id)
             bar.update(
                 task,
-                description=batch.status.replace("_", " "),
-                total=batch.total or None,
-                completed=batch.completed + batch.failed,
-                failed=f"{batch.failed} failed" if batch.failed else "",
+                description=now.status.replace("_", " "),
+                total=now.total or None,
+                completed=now.completed + now.failed,
+                failed=f"{now.failed} failed" if now.failed else "",
             )
-            if ended:
-                break
-            time.sleep(pause)
-            pause = min(pause * 1.3, _LONGEST_LOOK_S)
-            batch = client.batch(batch.id)
+            batch = now
     if errors.stat().st_size == 0:
         errors.unlink()
     return batch

@@ -235,6 +235,10 @@ class AsyncClient:
         """The batch now."""
         return await self._run(self._do.batches.batch(batch_id))
 
+    def follow_batch(self, batch_id: str) -> AsyncIterator[Batch]:
+        """The batch whenever it moves on, up to its end, across restarts of the server."""
+        return self._iterate(self._do.batches.follow(batch_id))
+
     async def cancel_batch(self, batch_id: str) -> Batch:
         """End a batch; what has ended stays readable."""
         return await self._run(self._do.batches.cancel(batch_id))

@@ -10,14 +10,16 @@ from typing import Any, Self
 
 import httpx
 
-from sightline.client.errors import Unreachable
+from sightline.client.errors import StreamUnusable, Unreachable
 from sightline.client.patience import Patience, pause_after_break
+from sightline.client.streams import EventStream
+from sightline.client.values import BATCH_ENDED
 from sightline.client.wire import Close, Emit, Flow, Json, Pause, Read, Request
 
-ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 _UPLOAD_S = 300.0
 """Half a gigabyte is checked and stored before the answer."""
 _PAGE = 100
+_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.5, 5.0
 BROKEN_READS = 10
 
 
@@ -46,7 +48,7 @@ class Batch:
 
     @property
     def ended(self) -> bool:
-        return self.status in ENDED
+        return self.status in BATCH_ENDED
 
     @classmethod
     def read(cls, document: Json) -> Self:
@@ -105,6 +107,24 @@ class BatchOperations:
         """The batch now."""
         request = Request(method="GET", path=f"/v1/batches/{batch_id}")
         return Batch.read((yield from self._patience.send(request)).json())
+
+    def follow(self, batch_id: str) -> Flow[None]:
+        """Emits the batch whenever it moves on, up to its end; where event streams do not pass, it is asked for."""
+        stream = EventStream(self._patience, path=f"/api/v1/batches/{batch_id}/events")
+        try:
+            while not stream.ended:
+                for event in (yield from stream.more()):
+                    yield Emit(value=Batch.read(event.data))
+            return
+        except StreamUnusable:
+            pause = _FIRST_LOOK_S
+        while True:
+            batch = yield from self.batch(batch_id)
+            yield Emit(value=batch)
+            if batch.ended:
+                return
+            yield Pause(seconds=pause)
+            pause = min(pause * 1.3, _LONGEST_LOOK_S)
 
     def cancel(self, batch_id: str) -> Flow[Batch]:
         """The batch, cancelled or about to be; what has ended stays readable."""

@@ -124,7 +124,7 @@ class Operations:
                 return job
 
     def _follow(self, job_id: str, on_event: OnEvent | None) -> Flow[None]:
-        stream = EventStream(self._patience, job_id=job_id, after=0)
+        stream = EventStream(self._patience, path=f"/api/v1/jobs/{job_id}/events")
         while not stream.ended:
             for event in (yield from stream.more()):
                 if on_event is not None:
@@ -132,7 +132,7 @@ class Operations:
 
     def events(self, job_id: str, *, after: int = 0) -> Flow[None]:
         """Emits the events that follow number `after`, up to the one that ends the job."""
-        stream = EventStream(self._patience, job_id=job_id, after=after)
+        stream = EventStream(self._patience, path=f"/api/v1/jobs/{job_id}/events", after=after)
         while not stream.ended:
             for event in (yield from stream.more()):
                 yield Emit(value=event)

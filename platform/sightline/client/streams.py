@@ -1,4 +1,4 @@
-"""A job's events over as many HTTP responses as it takes."""
+"""The events of a job or batch over as many HTTP responses as it takes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TYPE = "text/event-stream"
 class EventStream:
     """Remembers the last event, so that a broken stream goes on where it was: none is lost, none comes twice."""
 
-    def __init__(self, patience: Patience, *, job_id: str, after: int) -> None:
+    def __init__(self, patience: Patience, *, path: str, after: int = 0) -> None:
         self.ended = False
-        """The job's last event was read, or was read before."""
+        """The last event was read, or was read before."""
         self.last = after
         """Number of the last event."""
         self._patience = patience
-        self._path = f"/api/v1/jobs/{job_id}/events"
+        self._path = path
         self._parser: Parser | None = None
         self._bytes = 0
         self._barren = 0

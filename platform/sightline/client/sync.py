@@ -231,6 +231,10 @@ class Client:
         """The batch now."""
         return self._run(self._do.batches.batch(batch_id))
 
+    def follow_batch(self, batch_id: str) -> Iterator[Batch]:
+        """The batch whenever it moves on, up to its end, across restarts of the server."""
+        return self._iterate(self._do.batches.follow(batch_id))
+
     def cancel_batch(self, batch_id: str) -> Batch:
         """End a batch; what has ended stays readable."""
         return self._run(self._do.batches.cancel(batch_id))

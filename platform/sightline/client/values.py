@@ -15,6 +15,8 @@ Status = Literal[
     "queued", "running", "succeeded", "incomplete", "failed", "cancelled", "expired", "quarantined"
 ]
 ENDED = frozenset({"succeeded", "incomplete", "failed", "cancelled", "expired", "quarantined"})
+BATCH_ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+_ENDINGS = {"job": ENDED, "batch": BATCH_ENDED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,19 +118,20 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One event of a job's stream."""
+    """One event of the stream of a job or batch."""
 
     number: int
     """Where to resume: the next event has a higher one."""
     type: str
     """`job.queued`, `job.started`, `job.progress`, `output.delta`, `output.item`, `output.reset`, …, and one
-    `job.<status>` at the end."""
+    `job.<status>` at the end; of a batch `batch.progress` and one `batch.<status>`."""
     data: dict[str, Any] = field(default_factory=dict)
 
     @property
     def terminal(self) -> bool:
-        """The job ended with it."""
-        return self.type.removeprefix("job.") in ENDED
+        """The job or batch ended with it."""
+        of, _, status = self.type.partition(".")
+        return status in _ENDINGS.get(of, ())
 
 
 @dataclass(frozen=True, kw_only=True)

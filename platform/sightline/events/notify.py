@@ -15,10 +15,15 @@ log = logging.getLogger(__name__)
 ABORTS = "sightline:aborts"
 """Workers listen here for jobs that they must stop at once."""
 _ENDED = "sightline:ended:"
+_BATCH = "sightline:moved:"
 
 
 def ended_channel(job_id: UUID) -> str:
     return _ENDED + ids.encode(ids.JOB, job_id)
+
+
+def batch_channel(batch_id: UUID) -> str:
+    return _BATCH + ids.encode(ids.BATCH, batch_id)
 
 
 def ended(*, job_id: UUID, status: str) -> None:
@@ -40,6 +45,11 @@ def ended_all(*, job_ids: Sequence[UUID], status: str) -> None:
         call(send)
     except RedisAway as error:
         log.warning("event=notices_not_sent count=%d reason=%r", len(job_ids), str(error))
+
+
+def batch_moved(*, batch_id: UUID) -> None:
+    """Wake those who follow a batch. A lost message costs them a look at the database a few seconds later."""
+    _publish(batch_channel(batch_id), {"moved": "1"})
 
 
 def abort(*, job_id: UUID) -> None:

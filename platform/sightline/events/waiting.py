@@ -1,4 +1,4 @@
-"""Waiting for jobs to end: thousands of waiters on one Redis connection, none of them in a thread.
+"""Waiting for jobs, or batches: thousands of waiters on one Redis connection, none of them in a thread.
 
 The healthy path is publish and subscribe. Looking at the database is the fallback: once a second for all waiters
 together while Redis is away, and every few seconds otherwise, because a worker cut off from Redis tells nobody.
@@ -38,7 +38,8 @@ command that another task began."""
 Look = Callable[[Collection[UUID]], Awaitable[set[UUID]]]
 """Which of these jobs have ended, or are no more; asks the database."""
 Transitions = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, int]]]
-"""How many transitions each of these jobs has had, 0 when it is no more; asks the database."""
+"""How many transitions each of these jobs has had (a number that grows with them), 0 when it is no more; asks the
+database."""
 
 
 class Waiter:
@@ -92,11 +93,19 @@ class _Subscription:
 
 
 class Waiters:
-    """All waiters of a process."""
+    """All waiters of a process for things of one sort, by whose channels they are told."""
 
-    def __init__(self, *, url: str, look: Look, transitions: Transitions) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        look: Look,
+        transitions: Transitions,
+        channel: Callable[[UUID], str] = ended_channel,
+    ) -> None:
         self.closing = False
         self._url = url
+        self._channel = channel
         self._look = look
         self._transitions = transitions
         self._subscriptions: dict[UUID, _Subscription] = {}
@@ -128,7 +137,7 @@ class Waiters:
         first = subscription is None
         if subscription is None:
             subscription = self._subscriptions[job_id] = _Subscription()
-            self._by_channel[ended_channel(job_id)] = job_id
+            self._by_channel[self._channel(job_id)] = job_id
         # Before the first await: somebody who leaves meanwhile must see that the subscription is in use.
         subscription.waiters.add(waiter)
         if self.closing:
@@ -142,7 +151,7 @@ class Waiters:
             subscription.waiters.discard(waiter)
             if not subscription.waiters:
                 del self._subscriptions[job_id]
-                del self._by_channel[ended_channel(job_id)]
+                del self._by_channel[self._channel(job_id)]
                 await self._send("unsubscribe", job_id)
 
     async def has_ended(self, job_id: UUID) -> bool:
@@ -185,7 +194,7 @@ class Waiters:
             return
         try:
             async with asyncio.timeout(_CONFIRM_S):
-                await getattr(pubsub, command)(ended_channel(job_id))
+                await getattr(pubsub, command)(self._channel(job_id))
         # Whatever it is: while another task closes the connection, the library trips over its own missing parts
         # (AttributeError, RuntimeError). Who waits is told by the looks at the database all the same.
         except Exception as error:

@@ -14,6 +14,8 @@ from sightline.api import streams, waits
 from sightline.api.openai import error as openai_error
 from sightline.errors import Problem, Unavailable
 from sightline.events import boards
+from sightline.events.batch_stream import BatchStream
+from sightline.events.batch_stream import Look as BatchLook
 from sightline.events.reading import LiveReader
 from sightline.events.stream import JobStream, Look
 from sightline.events.waiting import Waiters
@@ -52,18 +54,22 @@ class Shell:
         *,
         bridge: Bridge,
         waiters: Waiters,
+        batch_waiters: Waiters,
         live: LiveReader,
         boards: Boards,
         history: Look,
+        batch: BatchLook,
         cancel: Callable[[UUID], Awaitable[None]],
         max_body_bytes: int,
         max_file_bytes: int,
     ) -> None:
         self._bridge = bridge
         self._waiters = waiters
+        self._batch_waiters = batch_waiters
         self._live = live
         self._boards = boards
         self._history = history
+        self._batch = batch
         self._cancel = cancel
         self._max_body_bytes = max_body_bytes
         self._max_file_bytes = max_file_bytes
@@ -79,6 +85,7 @@ class Shell:
     def let_go(self) -> None:
         """Answer everybody who waits with the current state, and let nobody wait any more: the server stops."""
         self._waiters.let_go()
+        self._batch_waiters.let_go()
         self._boards.let_go()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -87,6 +94,7 @@ class Shell:
         await receive()
         self.let_go()
         await self._waiters.close()
+        await self._batch_waiters.close()
         await self._live.close()
         self._bridge.close()
         await send({"type": "lifespan.shutdown.complete"})
@@ -168,12 +176,16 @@ class Shell:
             await self._bridge.run(chunks.close)
 
     async def _stream(self, receive: Receive, send: Send, asked: streams.Stream) -> None:
-        """The job's events for as long as it lives; no thread is held meanwhile."""
-        stream = JobStream(job_id=asked.job_id, after=asked.after, look=self._history, pieces=self._live)
+        """The events of a job or batch for as long as it lives; no thread is held meanwhile."""
+        stream: sse.Followed
+        if asked.batch:
+            stream = BatchStream(batch_id=asked.of, after=asked.after, look=self._batch)
+        else:
+            stream = JobStream(job_id=asked.of, after=asked.after, look=self._history, pieces=self._live)
         await sse.serve(
             stream=stream,
-            job_id=asked.job_id,
-            waiters=self._waiters,
+            of=asked.of,
+            waiters=self._batch_waiters if asked.batch else self._waiters,
             form=sse.ServerSentEvents(),
             receive=receive,
             send=send,
@@ -188,7 +200,7 @@ class Shell:
             stream = JobStream(job_id=asked.job_id, after=0, look=self._history, pieces=self._live)
             outcome = await sse.serve(
                 stream=stream,
-                job_id=asked.job_id,
+                of=asked.job_id,
                 waiters=self._waiters,
                 form=form,
                 receive=receive,

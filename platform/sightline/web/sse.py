@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
-from sightline.events.stream import Event, JobStream
+from sightline.events.stream import Event
 from sightline.events.waiting import Waiter, Waiters
 from sightline.web.body import Receive
 
@@ -31,11 +31,30 @@ class Outcome(StrEnum):
     UNSENT = "unsent"  # the server stops, or there is nothing to stream, and not even the head was sent
 
 
+class Followed(Protocol):
+    """What a stream tells of: a job, or a batch."""
+
+    ended: bool
+    """Its last event was read."""
+    ordinal: int
+    """How much of it was read, for looks at the database."""
+    speaker: UUID
+    """Whose notices bring news of it."""
+
+    async def catch_up(self, *, look: bool) -> list[Event]:
+        """What is new; with `look` by the database too."""
+        ...
+
+    async def want(self) -> None:
+        """Say that somebody still reads."""
+        ...
+
+
 class Form(Protocol):
-    """How a surface shows a job's events."""
+    """How a surface shows events."""
 
     done: bool
-    """Nothing more will be shown, whatever happens to the job."""
+    """Nothing more will be shown, whatever happens."""
     refused: bool
     """So it came to be before anything was sent: the client gets a plain answer instead."""
 
@@ -94,13 +113,13 @@ def compact(value: Any) -> str:
 
 
 async def serve(
-    *, stream: JobStream, job_id: UUID, waiters: Waiters, form: Form, receive: Receive, send: Send
+    *, stream: Followed, of: UUID, waiters: Waiters, form: Form, receive: Receive, send: Send
 ) -> Outcome:
-    """Send the job's events until it ends, the client goes, or the server stops."""
+    """Send the events of a job or batch until it ends, the client goes, or the server stops."""
     gone = asyncio.ensure_future(until_gone(receive))
     begun = False
     try:
-        async with waiters.on(job_id, follows=True) as waiter, Ear(waiters, waiter, job_id) as ear:
+        async with waiters.on(of, follows=True) as waiter, Ear(waiters, waiter, of) as ear:
             gone.add_done_callback(lambda _: waiter.wake())
             await stream.want()
             while True:

@@ -10,6 +10,7 @@ import openai
 import pytest
 from support.bodies import data_uri, picture
 from support.platform import TENANTS, Platform
+from support.sse import reading
 from support.waiting import until
 
 GROUP = "gpu0"
@@ -146,6 +147,48 @@ def test_results_are_read_while_the_batch_runs(platform: Platform, client: opena
     known = early.count(b"\n")
     rest = client.files.content(now.output_file_id or "", extra_query={"skip": known}).content
     assert early + rest == late
+
+
+def native(platform: Platform, tenant: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {platform.keys[tenant]}"}
+    return httpx.Client(base_url=platform.url, headers=headers, timeout=60.0)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_batch_tells_its_progress_and_can_be_resumed(
+    platform: Platform, client: openai.OpenAI, restart: bool
+) -> None:
+    platform.pause("ocr")
+    batch = begun(client, [line(f"r-{number}") for number in range(12)] + ["no JSON"])
+    with native(platform, TENANTS[0]) as http:
+        with reading(http, batch.id) as stream:
+            before = stream.until("batch.progress")
+            while before[-1].data["request_counts"]["failed"] == 0:  # the line that is none
+                before += stream.until("batch.progress")
+        assert before[-1].data["status"] == "in_progress"
+        if restart:
+            platform.children["web"].stop(120.0)
+            platform.start_web()
+            until(platform.web_answers, what="the web server is back")
+        with reading(http, batch.id, after=before[-1].id) as stream:
+            platform.resume("ocr")
+            events = [*before, *stream]
+        last = events[-1]
+        assert last.type == "batch.completed"
+        assert {event.type for event in events[:-1]} == {"batch.progress"}
+        assert last.data == http.get(f"/v1/batches/{batch.id}").json()
+        assert last.data["request_counts"] == {"total": 13, "completed": 12, "failed": 1}
+        numbers = [event.id for event in events]
+        assert numbers == sorted(set(numbers))
+        ended = [event.data["request_counts"]["completed"] for event in events]
+        assert ended == sorted(ended)
+        with reading(http, batch.id, after=events[-2].id) as stream:
+            assert list(stream) == [last]
+        path = f"/api/v1/batches/{batch.id}/events"
+        assert http.get(path, headers={"Last-Event-ID": str(last.id)}).status_code == 204
+        assert http.get(path, params={"starting_after": last.id + 1}).status_code == 422
+    with native(platform, TENANTS[1]) as other:
+        assert other.get(path).status_code == 404
 
 
 def test_a_batch_is_cancelled_and_what_is_done_is_kept(platform: Platform, client: openai.OpenAI) -> None:

@@ -134,11 +134,12 @@ def streamed(chunks: list[Any]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for piece in (piece for chunk in chunks for piece in chunk.choices[0].delta.tool_calls or ()):
         if piece.index == len(found):
-            assert piece.id and piece.type == "function"
+            assert piece.id
+            assert piece.type == "function"
             found.append((piece.function.name, ""))
         else:
             assert piece.index == len(found) - 1, "a call begins once the one before is complete"
-            assert piece.id is None and piece.function.name is None
+            assert (piece.id, piece.function.name) == (None, None)
         found[-1] = (found[-1][0], found[-1][1] + (piece.function.arguments or ""))
     return found
 

@@ -6,8 +6,7 @@ from rest_framework.request import Request
 from sightline.api.native import history, stream_documents
 from sightline.api.native.jobs import refuse_erased
 from sightline.api.native.view import NativeView
-from sightline.api.streams import resumed_after, stream
-from sightline.errors import FieldError, InvalidInput
+from sightline.api.streams import Stream, no_such_event, resumed_after, stream
 from sightline.events.stream import SPAN
 
 
@@ -20,9 +19,8 @@ class EventsView(NativeView):
         job = self.job(public_id)
         refuse_erased(job)
         if after // SPAN > job.events.count():
-            detail = "This job has had no event of that number."
-            raise InvalidInput(detail, errors=[FieldError(pointer="?starting_after", detail=detail)])
+            raise no_such_event("job")
         if not history.has_more(job, after // SPAN):
             # All was told. 204 tells an EventSource not to come back.
             return HttpResponse(status=204)
-        return stream(HttpResponse(content_type="text/event-stream"), job_id=job.pk, after=after)
+        return stream(Stream(of=job.pk, after=after))

@@ -17,6 +17,22 @@ _TEXT = (
     " streams from its first token."
 )
 
+_RESUMED = [
+    OpenApiParameter(
+        "starting_after", int, OpenApiParameter.QUERY, description="Only events after this number."
+    ),
+    OpenApiParameter(
+        "Last-Event-ID", str, OpenApiParameter.HEADER, description="The same, as an EventSource sends it."
+    ),
+]
+_BATCH_TEXT = (
+    "Server-sent events; `id` is a number that grows, `data` is the batch as `GET /v1/batches/{id}` shows it, with its"
+    " `request_counts`. `batch.progress` comes when lines have ended or the status has changed (about once a second"
+    " while many end), and exactly one of `batch.completed`, `batch.failed`, `batch.expired` and `batch.cancelled` at"
+    " the end. Each event is the whole batch: who comes back later misses nothing. A comment every 15 seconds keeps"
+    " the connection alive."
+)
+
 events = operation(
     operation_id="streamJob",
     summary="Follow a job",
@@ -24,16 +40,26 @@ events = operation(
     tags=["jobs"],
     parameters=[
         OpenApiParameter("public_id", str, OpenApiParameter.PATH, description="The job's id, job_01J…."),
-        OpenApiParameter(
-            "starting_after", int, OpenApiParameter.QUERY, description="Only events after this number."
-        ),
-        OpenApiParameter(
-            "Last-Event-ID", str, OpenApiParameter.HEADER, description="The same, as an EventSource sends it."
-        ),
+        *_RESUMED,
     ],
     responses={
         (200, "text/event-stream"): OpenApiResponse(str, description="The events."),
         204: OpenApiResponse(description="The client has all events of this job: do not come back."),
         **problems(404, 410, 422),
+    },
+)
+batch_events = operation(
+    operation_id="streamBatch",
+    summary="Follow a batch",
+    description=_BATCH_TEXT,
+    tags=["batches"],
+    parameters=[
+        OpenApiParameter("batch_id", str, OpenApiParameter.PATH, description="The batch's id, batch_01J…."),
+        *_RESUMED,
+    ],
+    responses={
+        (200, "text/event-stream"): OpenApiResponse(str, description="The events."),
+        204: OpenApiResponse(description="The client has all events of this batch: do not come back."),
+        **problems(404, 422),
     },
 )

@@ -21,6 +21,7 @@ from sightline.api.native.alerts import (
     RuleTestView,
     RuleView,
 )
+from sightline.api.native.batch_events import BatchEventsView
 from sightline.api.native.bulk import BulkItemsView, BulkRunView, BulkStopView, BulksView, BulkView
 from sightline.api.native.comparison import CompareView
 from sightline.api.native.events import EventsView
@@ -58,6 +59,7 @@ urlpatterns = [
     path("jobs/<str:public_id>/explain", ExplainView.as_view(), name="job-explain"),
     path("jobs/<str:public_id>/events", EventsView.as_view(), name="job-events"),
     path("jobs/<str:public_id>/media/<int:index>", JobMediaView.as_view(), name="job-media"),
+    path("batches/<str:batch_id>/events", BatchEventsView.as_view(), name="batch-events"),
     path("sessions", SessionsView.as_view(), name="sessions"),
     path("sessions/<str:public_id>", SessionView.as_view(), name="session"),
     path("sessions/<str:public_id>/steps", StepsView.as_view(), name="session-steps"),

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from sightline.api.native.intake import named, refuse_forbidden
 from sightline.api.native.request import MetadataKey, MetadataText, validate
-from sightline.api.native.view import answer
+from sightline.api.native.view import NativeView, answer
 from sightline.api.openai import documents
 from sightline.api.openai.batch_lines import ENDPOINTS
 from sightline.api.openai.files import kept_s
@@ -110,7 +110,7 @@ class BatchView(OpenAIView):
 
     @documents.get_batch
     def get(self, request: Request, batch_id: str) -> HttpResponse:
-        return answer(shown(_found(self, batch_id)))
+        return answer(shown(found(self, batch_id)))
 
 
 class BatchCancelView(OpenAIView):
@@ -120,7 +120,7 @@ class BatchCancelView(OpenAIView):
 
     @documents.cancel_batch
     def post(self, request: Request, batch_id: str) -> HttpResponse:
-        return answer(shown(cancel(batch=_found(self, batch_id), actor=self.principal.actor)))
+        return answer(shown(cancel(batch=found(self, batch_id), actor=self.principal.actor)))
 
 
 def shown(batch: Batch) -> dict[str, Any]:
@@ -150,7 +150,8 @@ def shown(batch: Batch) -> dict[str, Any]:
     }
 
 
-def _found(view: OpenAIView, public_id: str) -> Batch:
+def found(view: NativeView, public_id: str) -> Batch:
+    """The tenant's batch of that id; another tenant's is as unknown as one that never was."""
     batch = Batch.objects.filter(tenant=view.principal.tenant, pk=decoded(public_id)).first()
     if batch is None:
         raise NotFound(f"There is no batch {public_id[:60]}.")
@@ -158,8 +159,8 @@ def _found(view: OpenAIView, public_id: str) -> Batch:
 
 
 def _window_s(text: str) -> int:
-    found = re.fullmatch(r"([1-9]\d{0,8})([smhd])", text)
-    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    parts = re.fullmatch(r"([1-9]\d{0,8})([smhd])", text)
+    seconds = int(parts[1]) * _UNITS[parts[2]] if parts else 0
     if not 1 <= seconds <= LONGEST_WINDOW_S:
         raise _refused("completion_window", "completion_window is a time such as 90s, 30m, 24h or 7d.")
     return seconds

@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from sightline.audit import services as audit
+from sightline.batches import progress
 from sightline.batches.models import Batch, BatchStatus
 from sightline.celery import BATCH
 from sightline.clock import After
@@ -32,6 +33,7 @@ def cancel(*, batch: Batch, actor: str) -> Batch:
             before={"status": row.status, "completed": row.completed, "failed": row.failed},
             after={"status": BatchStatus.CANCELLING},
         )
+        progress.tell(row.pk)
     lifecycle.batch(row, "batch_cancelling")
     wakeups.publish(queue=BATCH)
     row.refresh_from_db()

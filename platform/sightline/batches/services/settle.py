@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from sightline.batches import progress
 from sightline.batches.models import Batch, BatchStatus, File, Line, LineState, Purpose
 from sightline.celery import BATCH
 from sightline.clock import After, now
@@ -66,6 +67,7 @@ def settle(*, batch_id: UUID) -> int:
         done = batch.is_expanded and batch.open == 0
         if changes:
             batch.save(update_fields=["completed", "failed", "unexecuted", "error_file"])
+            progress.tell(batch.pk)
         if done:  # whoever is at it sees that as well; a second look does no harm
             Batch.objects.filter(pk=batch.pk, due_at=None).update(due_at=After())
             transaction.on_commit(lambda: wakeups.publish(queue=BATCH))

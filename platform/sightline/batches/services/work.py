@@ -18,7 +18,7 @@ from django.db.models import F
 from sightline import clock
 from sightline.audit import services as audit
 from sightline.batches import lines as raw_lines
-from sightline.batches import storage
+from sightline.batches import progress, storage
 from sightline.batches.lines import RawLine
 from sightline.batches.models import Batch, BatchStatus, File, Line, LineState
 from sightline.batches.services.results import pages
@@ -127,6 +127,7 @@ def _step(held: Held, surface: Surface) -> bool:
             _held(held).filter(status=batch.status).update(
                 status=BatchStatus.FINALIZING, finalizing_at=After()
             )
+            progress.tell(batch.pk)
             return True
         case BatchStatus.FINALIZING | BatchStatus.CANCELLING:
             return _finalize(held, batch, surface)
@@ -158,6 +159,7 @@ def _validate(held: Held, batch: Batch) -> bool:
             row.output_file = result_file(row, LineState.COMPLETED).pk
             row.in_progress_at = clock.now()
             row.save(update_fields=["total", "status", "output_file", "in_progress_at"])
+            progress.tell(row.pk)
     lifecycle.batch(batch, "batch_validated", total=total)
     return True
 
@@ -169,6 +171,7 @@ def _fail(held: Held, batch: Batch, error: dict[str, Any]) -> bool:
         row.status = BatchStatus.FAILED if row.status != BatchStatus.CANCELLING else BatchStatus.CANCELLED
         row.due_at, row.ended_at = None, clock.now()
         row.save(update_fields=["errors", "status", "due_at", "ended_at"])
+        progress.tell(row.pk)
     lifecycle.batch(batch, "batch_ended", status=row.status, code=error["code"])
     return False
 
@@ -323,6 +326,8 @@ def _write(held: Held, seen: Batch, chunk: Sequence[RawLine], requests: Sequence
                 for line, request in zip(chunk, requests, strict=True)
             ]
         )
+        if row.failed != seen.failed:
+            progress.tell(row.pk)
         row.expanded += len(chunk)
         row.read_bytes, row.read_lines = chunk[-1].end, chunk[-1].number
         row.save(update_fields=["expanded", "read_bytes", "read_lines", "failed", "unexecuted", "error_file"])
@@ -401,5 +406,6 @@ def _finalize(held: Held, batch: Batch, surface: Surface) -> bool:
         status = BatchStatus.EXPIRED if batch.unexecuted else BatchStatus.COMPLETED
     if not _held(held).filter(status=batch.status).update(status=status, ended_at=After(), due_at=None):
         return True  # look again: it is not as it was
+    progress.tell(batch.pk)
     lifecycle.batch(batch, "batch_ended", status=status, completed=batch.completed, failed=batch.failed)
     return False
