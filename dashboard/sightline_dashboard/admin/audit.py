@@ -37,6 +37,8 @@ def _words(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_words(one) for one in value) or "–"
     if isinstance(value, dict):
         return " ".join(f"{name} {_words(one)}" for name, one in value.items())
     return str(value)

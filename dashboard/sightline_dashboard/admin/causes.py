@@ -62,6 +62,7 @@ class CauseAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "One cause",
+            "opts": self.opts,
             "row": row_of(cause, now),
             "cause": cause,
             "tallies": [

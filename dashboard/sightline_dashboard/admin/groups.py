@@ -26,7 +26,7 @@ class GroupAdmin(ReadOnlyAdmin):
         "engine",
         "takes",
         "tag",
-        "seats",
+        "shared_out",
         "kv_tokens",
         "restarts",
         "heartbeat_at",
@@ -44,6 +44,10 @@ class GroupAdmin(ReadOnlyAdmin):
     @admin.display(description="Intake", ordering="intake")
     def takes(self, group: Group) -> SafeString:
         return badges.badge(group.intake, "Drained" if group.drained_at else "")
+
+    @admin.display(description="Seats")
+    def shared_out(self, group: Group) -> str:
+        return ", ".join(f"{kind} {count}" for kind, count in group.seats.items()) or "–"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

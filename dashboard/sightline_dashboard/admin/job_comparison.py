@@ -44,6 +44,7 @@ class ComparisonPages(JobPages):
         context = {
             **self.admin_site.each_context(request),
             "title": f"Replay {job.public_id}",
+            "opts": self.opts,
             "job": job,
             "form": form,
         }
@@ -61,6 +62,7 @@ class ComparisonPages(JobPages):
         context = {
             **self.admin_site.each_context(request),
             "title": "Side by side",
+            "opts": self.opts,
             "page": build(first, second),
             "may_operate": self.has_operate_permission(request),
         }

@@ -49,6 +49,7 @@ class EditPages(JobPages):
         context = {
             **self.admin_site.each_context(request),
             "title": f"Edit and retry {job.public_id}",
+            "opts": self.opts,
             "job": job,
             "form": form,
         }

@@ -60,13 +60,16 @@ class JobAdmin(EditPages, ComparisonPages, JobStream, PlaygroundPages, JobListAd
         if job is None:
             gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return gone
+        shown = page.build(job, base_url=request.build_absolute_uri("/").rstrip("/"))
+        may, rarer = self.has_operate_permission(request), job_actions.rarer(job)
         context = {
             **self.admin_site.each_context(request),
             "title": job.public_id,
             "opts": self.opts,
-            "page": page.build(job, base_url=request.build_absolute_uri("/").rstrip("/")),
-            "may_operate": self.has_operate_permission(request),
-            "rarer": job_actions.rarer(job),
+            "page": shown,
+            "may_operate": may,
+            "may_act": may and bool(shown.can_cancel or shown.can_retry or rarer),
+            "rarer": rarer,
             "elsewhere": [kind for kind in KINDS if kind != (job.seats or job.kind)],
             **(extra_context or {}),
         }

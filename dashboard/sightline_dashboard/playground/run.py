@@ -10,6 +10,7 @@ from sightline.jobs.models import Job
 from sightline.jobs.status import ACTIVE, Status
 from sightline.kinds.images import bound_media
 from sightline_dashboard.jobpage.images import Shown, shown
+from sightline_dashboard.jobpage.model_texts import ModelText, model_texts
 from sightline_dashboard.jobpage.page import RESULTS
 from sightline_dashboard.jobpage.phases import Waterfall, waterfall
 
@@ -26,6 +27,7 @@ class Result:
     template: str
     result: Any
     waterfall: Waterfall | None
+    said: list[ModelText]
     live: bool
     curl: str
     """One line that does the same with anybody's key and the image's file."""
@@ -41,6 +43,7 @@ def result(job: Job, *, base_url: str) -> Result:
         template=template,
         result=draw(job, images),
         waterfall=waterfall(job.timings),
+        said=model_texts(job),
         live=job.status in ACTIVE,
         curl=curl(job, base_url=base_url),
     )

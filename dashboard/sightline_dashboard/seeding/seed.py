@@ -266,4 +266,4 @@ def _fleet(now: datetime) -> None:
     Leader.objects.update_or_create(
         name="sweeper", defaults={"holder": f"sweeper@{HOST}", "lease_until": now + _AHEAD}
     )
-    queues.pause(name="ocr.default", actor="admin:operator")
+    queues.pause(name="ocr.default", actor="admin:operator", reason="The scanner is being moved")

@@ -72,7 +72,7 @@ def drain(kind: str, model: str | None, reason: str | None) -> None:
         found = client.fleet.queue(kind, model=model, paused=True, reason=reason)
         while running := found["in_flight"]:
             if running != told:
-                click.echo(f"{running} still run.", err=True)
+                click.echo(f"{running} still run{'s' * (running == 1)}.", err=True)
             told = running
             time.sleep(_LOOK_S)
             found = client.fleet.queue(kind, model=model)
