@@ -1,4 +1,4 @@
-"""What a job is asked instead when it runs once more: its words, its mode, its sampling. Its images stay."""
+"""What a job is asked instead when it runs once more: its words, its images, its mode, its sampling."""
 
 import copy
 import json
@@ -11,8 +11,10 @@ from sightline.api.native.schemas import Retry
 from sightline.jobs.models import Job
 from sightline.kinds.gui.kind import GuiInput
 from sightline.kinds.ocr.kind import OcrInput
+from sightline_dashboard.image_field import ImagesField
 from sightline_dashboard.sampling_form import NAMES, SamplingForm
 
+IMAGES = "images"
 MOST_TEXTS = 40
 """Texts of a chat that can be edited: the last ones."""
 
@@ -29,14 +31,14 @@ class EditForm(SamplingForm):
         required=False, max_length=500, label="Reason", help_text="For the audit's record."
     )
 
-    def __init__(self, data: Any, *, job: Job, asked: dict[str, Any]) -> None:
+    def __init__(self, data: Any, files: Any = None, *, job: Job, asked: dict[str, Any]) -> None:
         """`asked` is the job's input as a request would have it, its images named by uploads."""
         self._asked = asked
         self._texts: dict[str, Place] = {}
         of: Callable[[], Fields] = getattr(self, f"_of_{job.kind}", lambda: ({}, {}))
         fields, initial = of()
-        super().__init__(data, job=job, initial=initial)
-        self.input_names = tuple(fields)
+        super().__init__(data, files, job=job, initial=initial)
+        self.input_names = tuple(name for name in fields if name != IMAGES)
         self.fields = {**fields, **self.fields}
         self.pointers |= {f"/input/{name}": name for name in fields}
         for name, (message, part) in self._texts.items():
@@ -50,6 +52,9 @@ class EditForm(SamplingForm):
             "instruction": _words("Instruction", rows=3),
             "tool": _choice("Tool", GuiInput, "tool"),
             "history": _words("Done before", rows=4, help_text="A line a step, the oldest first."),
+            IMAGES: ImagesField(
+                several=False, label="Another screenshot", help_text="In place of the one that it has."
+            ),
         }
         return fields, {
             "instruction": self._asked.get("instruction", ""),
@@ -66,6 +71,9 @@ class EditForm(SamplingForm):
                 "Fields",
                 rows=4,
                 help_text="For kie: a name a line, or a JSON template with empty values.",
+            ),
+            IMAGES: ImagesField(
+                several=True, label="Other pages", help_text="In place of all that it has, in this order."
             ),
         }
         shown = json.dumps(wanted, ensure_ascii=False, indent=2) if template else "\n".join(wanted or ())
@@ -86,7 +94,7 @@ class EditForm(SamplingForm):
         """For the service: fields of the input that say something else than before, and the parameters."""
         given = self.cleaned_data
         changed = {name: given[name] for name in self.input_names if given[name] != self._before(name)}
-        asked: dict[str, Any] = {}
+        asked: dict[str, Any] = {IMAGES: given[IMAGES]} if given.get(IMAGES) else {}
         if self._texts.keys() & changed.keys():
             asked["messages"] = self._messages(changed)
         for name in changed.keys() - self._texts.keys():

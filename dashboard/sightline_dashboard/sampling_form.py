@@ -34,12 +34,13 @@ class SamplingForm(forms.Form):
     repetition_penalty = forms.FloatField(required=False, label="Repetition penalty")
     presence_penalty = forms.FloatField(required=False, label="Presence penalty")
 
-    def __init__(self, data: Any, *, job: Job, initial: dict[str, Any]) -> None:
+    def __init__(self, data: Any, files: Any = None, *, job: Job, initial: dict[str, Any]) -> None:
         self.pointers = {**_POINTERS, **{f"/params/{name}": name for name in NAMES}}
         """The field that holds what a problem's pointer names, or what lies below it."""
         pixels = job.params.get("pixels") or {}
         super().__init__(
             data,
+            files,
             initial={
                 "pixels_min": pixels.get("min"),
                 "pixels_max": pixels.get("max"),

@@ -36,7 +36,7 @@ class EditPages(JobPages):
         except Problem as problem:  # an image is gone
             messages.error(request, problem.detail)
             return back
-        form = EditForm(request.POST or None, job=job, asked=asked)
+        form = EditForm(request.POST or None, request.FILES or None, job=job, asked=asked)
         if request.method == "POST" and form.is_valid():
             sender = Sender(tenant=job.tenant, key=None, operator=actor(request))
             try:

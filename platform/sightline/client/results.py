@@ -43,6 +43,8 @@ class Page:
     html: str | None
     fields: Mapping[str, Any] | None
     """Mode kie: the values that were found."""
+    raw: str | None
+    """What the model wrote, where it is not the text, the Markdown or the HTML itself."""
     blocks: tuple[Block, ...]
     finish: str
     """stop | length | repetition; only `stop` is a whole page."""
@@ -58,6 +60,7 @@ class Page:
             markdown=document.get("markdown"),
             html=document.get("html"),
             fields=document.get("fields"),
+            raw=document.get("raw"),
             blocks=tuple(Block.read(block) for block in document.get("blocks") or ()),
             finish=str(document.get("finish") or ""),
             warnings=tuple(document.get("warnings") or ()),

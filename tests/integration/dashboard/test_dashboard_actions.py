@@ -97,6 +97,11 @@ def test_a_reason_may_be_given_to_every_act_and_stands_on_the_record(stage: Any,
         "job.move": "move ()",
         **{f"job.{verb}": f"act ('{verb}',)" for verb in ("expire", "quarantine", "release")},
     }
+    page = operator.get(reverse("admin:jobs_job_change", args=[job.public_id])).text
+    link = re.search(r'href="([^"]*)">Acts on record', page)
+    assert link is not None
+    assert "act (&#x27;quarantine&#x27;,)" in operator.get(link[1]).text
+    assert operator.get(f"{link[1]}x").text.count("field-action") == 0
     chosen = {"action": "cancel_selected", "_selected_action": [str(job.pk)]}
     assert 'name="reason"' in operator.post("/admin/jobs/job/", chosen).text
     operator.post("/admin/jobs/job/", {**chosen, "confirmed": "yes", "reason": "all of them"})

@@ -233,7 +233,7 @@ def test_who_may_see_a_job_may_follow_it(stage: Any) -> None:
     viewer = stage.browser_of("viewer", "view_job")
     answer = viewer.get(address("events", job))
     assert answer.status_code == 200
-    assert answer["X-Sightline-Stream"] == f"{job.pk};0"
+    assert answer["X-Sightline-Stream"] == f"job;{job.pk};0"
     assert viewer.get(address("events", job), {"starting_after": "x"}).status_code == 422
     assert stage.browser_of("nobody").get(address("events", job)).status_code == 403
     assert Client().get(address("events", job)).status_code == 302

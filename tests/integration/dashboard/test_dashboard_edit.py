@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from support.api import file, png
 
 from sightline.audit.models import Entry
 from sightline.ids import new_id
@@ -96,6 +97,26 @@ def test_a_chat_is_edited_text_by_text_between_its_images(stage: Any, operator: 
     assert [part for part in again["content"] if part["type"] != "text"] == [
         part for part in message["content"] if part["type"] != "text"
     ]
+
+
+def test_another_screenshot_and_other_pages_take_the_place_of_the_old_ones(
+    stage: Any, operator: Client
+) -> None:
+    job = stage.job(stories.click(), FAILED)
+    form = shown(operator.get(edit(job)))
+    sent_once = operator.post(edit(job), {**form, "images": file(png("red"))})
+    assert sent_once["Location"] == page(job)
+    again = Job.objects.get(pk=job.pk)
+    assert again.images != job.images
+    assert again.input["images"][0]["media"]["width"] == 64
+    assert Entry.objects.get().after["changed"] == {"input": ["images"], "params": []}
+    scan = stage.job(stories.plain_text(), FAILED, dice=2)
+    form = shown(operator.get(edit(scan)))
+    refused = operator.post(edit(scan), {**form, "images": file(b"no image at all")})
+    assert refused.status_code == 422
+    assert 'id="id_images_error"' in refused.content.decode()
+    operator.post(edit(scan), {**form, "images": [file(png("red")), file(png("blue"))]})
+    assert len(Job.objects.get(pk=scan.pk).input["images"]) == 2
 
 
 def test_what_is_wrong_with_an_edit_stands_beside_its_field(stage: Any, operator: Client) -> None:
