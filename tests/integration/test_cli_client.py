@@ -447,3 +447,42 @@ def test_an_operator_pauses_drains_and_changes_seats_on_the_command_line(
     assert group in operator.run("groups")
     _, told = operator.start("groups", "seats", group, "video=3").communicate(timeout=60)
     assert "gui=24" in told
+
+
+def test_a_search_is_acted_on_after_it_was_counted(platform: Platform, shell: Shell) -> None:
+    platform.pause("ocr")
+    image = shell.folder / "a.png"
+    image.write_bytes(picture(5))
+    for _ in range(4):
+        shell.run("submit", "ocr", str(image), "--tag", "crowd", "--no-wait")
+    search = "tag:crowd status:queued"
+    chosen = json.loads(shell.run("bulk", "cancel", search, "--dry-run", "--json"))
+    assert (chosen["state"], chosen["total"]) == ("frozen", 4)
+    asked = shell.start("bulk", "cancel", search)
+    _, told = asked.communicate(timeout=60)  # nobody answers
+    assert (asked.returncode, "4 jobs; 4 ocr; 4 queued" in told) == (1, True)
+    assert submitted(platform, "crowd") == 4
+    assert platform.active() == 4
+    assert "is done. 4 done and 0 refused of 4." in shell.run("bulk", "cancel", search, "--yes")
+    assert platform.active() == 0
+    acts = [json.loads(line)["state"] for line in shell.run("bulk", "list", "--json").splitlines()]
+    assert acts == ["done", "frozen", "frozen"]
+    assert "is stopped" in shell.run("bulk", "stop", chosen["id"])
+    assert "Nothing that matches" in shell.start("bulk", "cancel", search).communicate(timeout=60)[1]
+    assert "scope admin" in shell.start("bulk", "release", "tag:crowd").communicate(timeout=60)[1]
+
+
+def test_an_act_whose_first_jobs_fail_again_halts_and_says_how_to_go_on(
+    platform: Platform, shell: Shell
+) -> None:
+    with Client(url=platform.url, key=platform.keys[TENANTS[1]], patience_s=120) as client:
+        for number in range(4):
+            prompt = f"{number} " + "word " * 40_000  # more than the model's context
+            assert client.run("chat", {"prompt": prompt}, tags=["endless"]).status == "failed"
+    run = shell.start("bulk", "retry", "tag:endless", "--yes")
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 1
+    assert "is halted. 3 done and 0 refused of 4." in out
+    act = out.split()[0]
+    assert f"`sightline bulk run {act}` goes on" in err
+    assert "is done. 4 done" in shell.run("bulk", "run", act)

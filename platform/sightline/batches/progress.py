@@ -27,8 +27,11 @@ def number(*, status: str, completed: int, failed: int) -> int:
 
 def numbers(asked: Collection[UUID]) -> dict[UUID, int]:
     """The number of each of these batches, 0 when it is no more."""
-    rows = Batch.objects.filter(pk__in=asked).order_by().values("pk", "status", "completed", "failed")
-    return dict.fromkeys(asked, 0) | {row.pop("pk"): number(**row) for row in rows}
+    rows = Batch.objects.filter(pk__in=asked).order_by()
+    found = dict.fromkeys(asked, 0)
+    for key, status, completed, failed in rows.values_list("pk", "status", "completed", "failed"):
+        found[key] = number(status=status, completed=completed, failed=failed)
+    return found
 
 
 def tell(batch_id: UUID) -> None:

@@ -10,16 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 
+from sightline.cli.bars import bar
 from sightline.cli.connection import LONG_PATIENCE_S, connected, default_url
 from sightline.cli.exit_codes import USAGE, Failed, Interrupted
 from sightline.client import Batch, Client, NotFound
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 _RUN = "sightline_run"
 """Names the run in the batch's metadata."""
@@ -134,17 +132,17 @@ def _endpoint(requests: Path) -> str:
 
 def _follow(client: Client, batch: Batch, *, output: Path, errors: Path) -> Batch:
     """Write what ends as it ends, until all has."""
-    with _appending(output) as results, _appending(errors) as failures, _bar() as bar:
-        task = bar.add_task(batch.status, total=batch.total or None, failed="")
+    with _appending(output) as results, _appending(errors) as failures, bar() as shown:
+        task = shown.add_task(batch.status, total=batch.total or None, note="")
         for now in client.follow_batch(batch.id):
             results.take(client, now.output_file_id)
             failures.take(client, now.error_file_id)
-            bar.update(
+            shown.update(
                 task,
                 description=now.status.replace("_", " "),
                 total=now.total or None,
                 completed=now.completed + now.failed,
-                failed=f"{now.failed} failed" if now.failed else "",
+                note=f"{now.failed} failed" if now.failed else "",
             )
             batch = now
     if errors.stat().st_size == 0:
@@ -191,20 +189,4 @@ def _stopped(client: Client, state: State, *, cancel: bool) -> Interrupted:
     return Interrupted(
         f"{state.batch_id} goes on without us. The same command goes on where this one stopped;"
         f" `sightline batch cancel {state.batch_id}` ends it."
-    )
-
-
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[failed]}"),
-        console=console,
-        disable=not console.is_terminal,
     )

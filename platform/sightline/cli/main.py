@@ -30,6 +30,7 @@ BUILT_IN = {
     "retry": "sightline.cli.job_actions:retry",
     "replay": "sightline.cli.job_actions:replay",
     "compare": "sightline.cli.compare:compare",
+    "bulk": "sightline.cli.bulk:bulk",
     "sessions": "sightline.cli.sessions:sessions",
     "queues": "sightline.cli.fleet:queues",
     "groups": "sightline.cli.fleet:groups",

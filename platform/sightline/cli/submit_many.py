@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sightline.cli.bars import bar
 from sightline.cli.connection import LONG_PATIENCE_S, default_key, default_url, told
 from sightline.cli.exit_codes import TIME_IS_UP, Failed, Interrupted
 from sightline.cli.inputs import Asked
@@ -296,7 +297,7 @@ class _Steps:
         if status not in ("succeeded", "submitted"):
             tally.bad.append(line)
         counts = ", ".join(f"{n} {name}" for name, n in sorted(tally.ended.items()))
-        self._bar.update(self._bar.task_ids[0], advance=1, counts=counts)
+        self._bar.update(self._bar.task_ids[0], advance=1, note=counts)
 
 
 async def _together(*work: Any) -> None:
@@ -311,31 +312,11 @@ async def _together(*work: Any) -> None:
 
 
 def _bar(tally: Tally, *, resumed: bool) -> Progress:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)  # so that results can be piped
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[counts]}"),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    bar.add_task("going on" if resumed else "jobs", total=tally.total, counts="")
-    if resumed and not console.is_terminal:
+    shown = bar(remaining=True)
+    shown.add_task("going on" if resumed else "jobs", total=tally.total, note="")
+    if resumed and not shown.console.is_terminal:
         click.echo("Going on with an earlier run.", err=True)
-    return bar
+    return shown
 
 
 def _digest(images: Sequence[Path]) -> str:

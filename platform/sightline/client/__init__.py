@@ -2,6 +2,7 @@
 
 from sightline.client.aio import AsyncClient
 from sightline.client.batches import Batch
+from sightline.client.bulk import BulkAct
 from sightline.client.errors import (
     ClientError,
     Conflict,
@@ -31,6 +32,7 @@ __all__ = [
     "AsyncClient",
     "Batch",
     "Block",
+    "BulkAct",
     "Chat",
     "Client",
     "ClientError",

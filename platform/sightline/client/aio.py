@@ -13,6 +13,7 @@ import httpx
 
 from sightline.client import transport
 from sightline.client.batches import Batch
+from sightline.client.bulk import AsyncBulk
 from sightline.client.fleet import AsyncFleet
 from sightline.client.images import Image
 from sightline.client.operations import Filter, OnEvent, Operations
@@ -43,6 +44,7 @@ class AsyncClient:
     ) -> None:
         self.url = url.rstrip("/")
         self._do = Operations(url=self.url, patience_s=patience_s, uploads=uploads, on_trouble=on_trouble)
+        self.bulk = AsyncBulk(self._do.bulk, self._run, self._iterate)
         self.fleet = AsyncFleet(self._do.fleet, self._run)
         self.sessions = AsyncSessions(self._do.sessions, self._run, self._iterate)
         self._http = httpx.AsyncClient(**transport.options(url=self.url, key=key, timeout_s=timeout_s))

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from sightline.client.batches import BROKEN_READS, BatchOperations
+from sightline.client.bulk import BulkOperations
 from sightline.client.errors import Conflict, InvalidRequest, StreamUnusable, Unreachable
 from sightline.client.fleet import FleetOperations
 from sightline.client.images import Image, Uploads
@@ -46,6 +47,7 @@ class Operations:
         self._patience = Patience(url=url, seconds=patience_s, on_trouble=on_trouble)
         self._uploads = Uploads(self._patience, {} if uploads is None else uploads)
         self.batches = BatchOperations(self._patience)
+        self.bulk = BulkOperations(self._patience)
         self.sessions = SessionOperations(self._patience)
         self.fleet = FleetOperations(self._patience)
 

@@ -26,6 +26,8 @@ class Verb:
     runs: bool = False
     """The jobs run again: the first few must succeed before the others follow."""
     dangerous: bool = False
+    scope: str = "submit"
+    """What a key needs to do it over the API, as for one job."""
 
 
 VERBS: dict[str, Verb] = {
@@ -57,6 +59,7 @@ VERBS: dict[str, Verb] = {
             done="quarantined",
             applies_to=QUARANTINABLE,
             act=lambda job, actor, reason: quarantine(job=job, actor=actor, reason=reason),
+            scope="admin",
             dangerous=True,
         ),
         Verb(
@@ -64,6 +67,7 @@ VERBS: dict[str, Verb] = {
             done="released",
             applies_to=frozenset({Status.QUARANTINED}),
             act=lambda job, actor, reason: release(job=job, actor=actor, reason=reason),
+            scope="admin",
             runs=True,
         ),
         Verb(

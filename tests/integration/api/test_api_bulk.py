@@ -3,11 +3,13 @@
 import pytest
 from support.api import Api, claimed, fits, problem
 
+from sightline.cli.bulk import ACTIONS
 from sightline.jobs.claims import Failure
 from sightline.jobs.models import Job
 from sightline.jobs.services.fail import fail
 from sightline.jobs.status import AttemptOutcome
 from sightline.triage import bulk
+from sightline.triage.verbs import VERBS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis_url")]
 
@@ -70,3 +72,26 @@ def test_another_tenant_neither_sees_nor_touches_it(api: Api, failed: list[str])
     ):
         problem(answer, 404, "not_found")
     problem(other.post(BULK, {"action": "retry", "search": "status:failed"}), 422, "invalid_input")
+
+
+def test_setting_many_jobs_aside_and_taking_them_back_needs_the_scope_of_one(
+    api: Api, failed: list[str]
+) -> None:
+    member = Api(scopes=("submit", "read"))
+    problem(member.post(BULK, {"action": "quarantine", "search": "status:failed"}), 403, "scope_missing")
+    aside = api.post(BULK, {"action": "quarantine", "search": "status:failed", "reason": "a bad scan"})
+    problem(member.post(f"{aside['Location']}/run"), 403, "scope_missing")
+    api.post(f"{aside['Location']}/run")
+    for _ in range(4):
+        bulk.advance()
+    assert api.client.get(aside["Location"]).json()["outcomes"] == {"quarantined": 4}
+    assert {job.error["message"] for job in Job.objects.all()} == {"a bad scan"}
+    back = api.post(BULK, {"action": "release", "search": "status:quarantined"})["Location"]
+    assert api.post(f"{back}/run").status_code == 202
+    bulk.advance()
+    found = api.client.get(back).json()
+    assert (found["state"], found["outcomes"]) == ("canary", {"queued": 3}), "three run first, alone"
+
+
+def test_the_command_line_offers_what_the_api_does() -> None:
+    assert set(ACTIONS) == set(VERBS)

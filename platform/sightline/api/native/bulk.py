@@ -16,6 +16,7 @@ from sightline.api.parsers import json_body
 from sightline.errors import NotFound
 from sightline.triage import bulk as bulks
 from sightline.triage.models import Bulk, BulkItem, ItemState
+from sightline.triage.verbs import VERBS
 
 _SHOWN = 50
 
@@ -33,6 +34,7 @@ class BulksView(NativeView):
     @documents.create
     def post(self, request: Request) -> HttpResponse:
         new = validate(NewBulk, json_body(request))
+        self.require(VERBS[new.action].scope)
         frozen = bulks.freeze(
             action=new.action,
             search=new.search,
@@ -72,8 +74,9 @@ class BulkRunView(_OneView):
 
     @documents.run
     def post(self, request: Request, public_id: str) -> HttpResponse:
-        row = bulks.run(bulk=self.bulk(public_id), actor=self.principal.actor)
-        return answer(_shown(row), status=202)
+        bulk = self.bulk(public_id)
+        self.require(VERBS[bulk.action].scope)
+        return answer(_shown(bulks.run(bulk=bulk, actor=self.principal.actor)), status=202)
 
 
 class BulkStopView(_OneView):

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sightline.api.native.schemas import Shown
 from sightline.kinds.text import STORABLE
 from sightline.triage.search import LONGEST
+from sightline.triage.verbs import VERBS
 
-Action = Literal["retry", "cancel", "expire", "erase"]
 State = Literal["frozen", "canary", "halted", "running", "done", "stopped"]
 Search = Annotated[
     str,
@@ -27,7 +27,7 @@ class NewBulk(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    action: Action
+    action: Literal[tuple(VERBS)]  # type: ignore[valid-type]
     search: Search
     reason: Annotated[str, Field(max_length=500), STORABLE] = ""
 
@@ -49,7 +49,7 @@ class BulkView(Shown):
 
     id: str = Field(pattern=r"^blk_[0-9A-HJKMNP-TV-Z]{26}$")
     object: Literal["bulk"]
-    action: Action
+    action: Literal[tuple(VERBS)]  # type: ignore[valid-type]
     search: str
     state: State = Field(
         description="frozen: chosen and counted; canary: the first three run; halted: one of them failed again."
