@@ -77,6 +77,7 @@ def test_quotas_are_set_changed_and_removed() -> None:
         assert called.exit_code == 0, called.output
         return called.stdout
 
+    assert "No quotas" in quota("list")
     quota("set", "default", "--kind", "ocr", "--per-minute", "60", "--in-flight", "5")
     quota("set", "default", "--kind", "ocr", "--in-flight", "none")
     assert Tenant.objects.get().quotas == {"ocr": {"per_minute": 60}}

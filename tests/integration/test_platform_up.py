@@ -112,6 +112,19 @@ def test_the_demo_runs_three_jobs_and_leaves_nothing_behind(home: Path, env: dic
         assert f"{home}/demo/{kind}.png" in terminal.text
 
 
+def test_the_addresses_are_the_last_that_a_demo_shows_and_its_log_lines_are_in_files(
+    home: Path, env: dict[str, str]
+) -> None:
+    terminal = Terminal("demo", "--twin", env=env)
+    terminal.wait_for(READY)
+    results, _, addresses = terminal.text.partition("  API docs ")
+    assert all(re.search(rf"^{kind}  succeeded", results, re.MULTILINE) for kind in ("ocr", "gui", "chat"))
+    assert addresses.rstrip().endswith(READY)
+    assert " INFO " not in terminal.text
+    assert "event=started" in "".join(path.read_text() for path in (home / "log").glob("chat-*.log"))
+    assert terminal.end(signal.SIGINT) == 0, terminal.text
+
+
 def test_every_address_that_is_shown_answers_and_needs_its_password(home: Path, env: dict[str, str]) -> None:
     terminal = Terminal("up", "--twin", env=env)
     terminal.wait_for(READY)

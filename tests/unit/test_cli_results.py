@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from sightline.cli.jobs import _print
 from sightline.cli.result_text import result_text
 from sightline.client import Job
 
@@ -42,3 +45,19 @@ def test_a_job_without_output_says_why() -> None:
         shown("ocr", None, "failed", {"code": "x", "message": "The image is gone."})
         == "failed: The image is gone."
     )
+
+
+def test_a_list_of_jobs_says_who_answered_and_which_error_ended_it_where_there_is_any(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    waits = Job(id="job_1", kind="ocr", status="queued", output=None, error=None, document={"attempt": 0})
+    _print([waits])
+    assert capsys.readouterr().out.splitlines()[0].split()[-1] == "created"
+    answered = Job(
+        id="job_2", kind="ocr", status="succeeded", output={}, error=None, document={"served_from": "cache"}
+    )
+    failed = Job(id="job_3", kind="ocr", status="failed", output=None, error={"code": "timeout"}, document={})
+    _print([answered, failed])
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.split()[-2:] == ["served_from", "error"]
+    assert (first.split()[-1], second.split()[-1]) == ("cache", "timeout")

@@ -31,6 +31,28 @@ def test_the_engine_is_quiet_unless_it_has_an_error(
     assert "INFO loading" in (tmp_path / "engine-cpu0.log").read_text()
 
 
+def test_what_goes_as_it_should_is_in_the_files_and_warnings_are_shown_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = "2026-10-01 09:00:00,000"
+    fine = f"{at} INFO sightline.jobs event=started job=job_1 error=none"
+    bad = f"{at} WARNING sightline.web event=look_failed reason='INFO'"
+    trace = ("Traceback (most recent call last):", '  File "x.py", line 1', "ValueError: no")
+    show(tmp_path, ("web", fine), ("web", bad), *(("web", line) for line in trace))
+    shown = capsys.readouterr().out
+    assert fine not in shown
+    assert all(line in shown for line in (bad, *trace))
+    assert fine in (tmp_path / "web.log").read_text()
+
+
+def test_what_vllm_warns_of_by_the_name_of_an_error_is_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ulimit = "(APIServer pid=7) WARNING 10-01 09:00:00 [u.py:1] Found ulimit of 20: `OSError: [Errno 24]`"
+    show(tmp_path, ("group-cpu0", f"engine  | {ulimit}"), ("group-cpu0", "engine  | RuntimeError: no memory"))
+    assert capsys.readouterr().out == "engine-cpu0  │ RuntimeError: no memory\n"
+
+
 def test_verbose_shows_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     show(tmp_path, ("redis", "Ready to accept connections"), verbose=True)
     assert "Ready" in capsys.readouterr().out

@@ -59,3 +59,38 @@ def test_the_cpu_lock_takes_the_cpu_build_of_torch() -> None:
     lock = (ROOT / "deploy/requirements/cpu.txt").read_text()
     assert re.search(r"^torch==[\d.]+\+cpu$", lock, re.MULTILINE)
     assert "nvidia-cublas" not in lock
+
+
+PIP = """#!/bin/sh
+case "$*" in *" -r "*)
+    for name in $(seq 60); do echo "Collecting package$name==1.0 (from -r core.txt)"; done
+    echo "WARNING: a mirror is slow" >&2
+    if [ -e "$0.fails" ]; then echo "ERROR: no space left" >&2; exit 1; fi
+    echo "Installing collected packages: package1"
+    echo "Successfully installed package1-1.0" ;;
+esac
+"""
+
+
+def test_installing_tells_how_far_it_is_and_what_pip_said_when_it_fails(tmp_path: Path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(PIP)
+    python.chmod(0o755)
+
+    def install() -> subprocess.CompletedProcess[str]:
+        argv = ["deploy/requirements/install", str(tmp_path / "venv"), "core"]
+        return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    (fails := python.with_name("python.fails")).touch()
+    failed = install()
+    assert failed.returncode == 1
+    assert "ERROR: no space left" in failed.stderr
+    fails.unlink()
+    done = install()
+    assert (done.returncode, done.stderr) == (0, "")
+    head, collected, unpacking, _ = done.stdout.splitlines()
+    assert head.startswith("Installing ")
+    assert collected.endswith(": package50==1.0")
+    assert "unpacking" in unpacking
+    assert install().stdout == "", "nothing to do the second time"

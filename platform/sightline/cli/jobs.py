@@ -106,18 +106,22 @@ def _write(found: Iterator[dict[str, Any]], file: Path) -> None:
 def _print(found: "list[Job]") -> None:
     from rich.table import Column, Table
 
-    table = Table(Column("id", no_wrap=True), "kind", "model", "status", "runs", "created", "why", box=None)
-    for job in found:
-        facts = job.document
-        created = str(facts.get("created_at") or "")[:19].replace("T", " ")
-        why = (job.error or {}).get("code") or facts.get("served_from") or ""
-        shown = f"[{COLOURS.get(job.status, 'default')}]{job.status}[/]"
-        table.add_row(
-            job.id, job.kind, str(facts.get("model")), shown, str(facts.get("attempt")), created, str(why)
-        )
-    print_table(table)
     if not found:
         click.echo("No jobs.")
+        return
+    # Only where there is something in them: a terminal is 80 columns wide.
+    more = {"served_from": [str(job.document.get("served_from") or "") for job in found]}
+    more["error"] = [str((job.error or {}).get("code") or "") for job in found]
+    more = {name: values for name, values in more.items() if any(values)}
+    table = Table(Column("id", no_wrap=True), "kind", "model", "status", "runs", "created", *more, box=None)
+    for job, *texts in zip(found, *more.values(), strict=True):
+        facts = job.document
+        created = str(facts.get("created_at") or "")[:19].replace("T", " ")
+        shown = f"[{COLOURS.get(job.status, 'default')}]{job.status}[/]"
+        table.add_row(
+            job.id, job.kind, str(facts.get("model")), shown, str(facts.get("attempt")), created, *texts
+        )
+    print_table(table)
 
 
 @jobs.command()

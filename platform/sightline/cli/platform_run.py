@@ -171,11 +171,11 @@ class _Guide(threading.Thread):
         running = self._running
         try:
             if self._wait_for_web() and self._wait_for_engine():
-                self._show_addresses()
-                if self._then is not None:
-                    code = self._then(running)
-                    if code is not None:
-                        self._end(code)
+                code = self._then(running) if self._then is not None else None
+                if code is not None:
+                    self._end(code)
+                elif not running.stop.is_set():
+                    self._show_addresses()  # last, so that they stay on the screen
         except Exception:
             running.screen.console.print_exception()
             self._end(1)
@@ -202,7 +202,8 @@ class _Guide(threading.Thread):
 
     def _wait_for_engine(self) -> bool:
         engines, running = self._engines, self._running
-        name = "the simulated engine" if self._choices.twin else "vLLM"
+        name = "the simulated engine" if self._choices.twin else "vLLM and the model"
+        told = "" if self._choices.twin else f" (its own output: {running.screen.log_file('engine-*')})"
         while not running.stop.is_set():
             if engines.live.wait(_LOOK_S):
                 running.screen.progress("")
@@ -214,7 +215,7 @@ class _Guide(threading.Thread):
                 if self._then is not None:
                     self._end(1)
                 return False
-            running.screen.progress(f"Loading {name} (about half a minute on two cores)")
+            running.screen.progress(f"Loading {name}{told}")
         return False
 
     def _show_addresses(self) -> None:

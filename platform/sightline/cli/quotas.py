@@ -73,6 +73,11 @@ def list_() -> None:
         for row in Tenant.objects.order_by("name"):
             for kind, numbers in sorted(row.quotas.items()):
                 table.add_row(row.name, kind, _shown(numbers))
+    if not table.row_count:
+        click.echo(
+            "No quotas: every tenant may use all that is free. `sightline quotas set TENANT --queued 1000` bounds one."
+        )
+        return
     print_table(table)
 
 

@@ -12,9 +12,12 @@ from rich.text import Text
 
 _COLOURS = ("cyan", "magenta", "blue", "green", "yellow", "bright_cyan", "bright_magenta", "bright_blue")
 _FROM_GROUP = re.compile(r"^(\w+) *\| (.*)$")
-_LOUD = re.compile(r"\b(ERROR|CRITICAL|Traceback|\w+Error:)")
+_LEVEL = re.compile(r"^.{0,60}?\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+"""Of a log line: ours has its time before it, vLLM's the process."""
+_TROUBLE = re.compile(r"\b(Traceback|\w+Error:)")
+_SHOWN = frozenset({"WARNING", "ERROR", "CRITICAL"})
 _QUIET_SOURCES = frozenset({"redis", "engine"})
-"""Programs that tell much nobody needs; their errors are shown, everything is in their file."""
+"""Programs that warn of much that nobody can change; their errors are shown."""
 _SAID_OTHERWISE = re.compile(r"\bevent=engine_state\b")
 """Log lines that repeat what an event has just shown."""
 _PLAIN_EVERY_S = 10.0
@@ -22,7 +25,7 @@ WIDTH = 12
 
 
 class Screen:
-    """Thread-safe. Everything also goes to `<folder>/<name>.log`, whatever is shown."""
+    """Thread-safe. Everything goes to `<folder>/<name>.log`; unless `verbose`, warnings and errors alone are shown."""
 
     def __init__(self, folder: Path, *, verbose: bool) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
@@ -41,9 +44,7 @@ class Screen:
         source, text = _source(name, text)
         with self._lock:
             self._keep(source, text)
-            quiet = source.partition("-")[0] in _QUIET_SOURCES and not _LOUD.search(text)
-            quiet |= _SAID_OTHERWISE.search(text) is not None
-            if text.strip() and (self.verbose or not quiet):
+            if text.strip() and (self.verbose or _matters(source, text)):
                 self._print(source, Text(text))
 
     def event(self, name: str, text: str, *, style: str = "yellow") -> None:
@@ -102,6 +103,15 @@ class Screen:
                 path.replace(path.with_suffix(".log.1"))
             file = self._files[name] = path.open("w", encoding="utf-8", buffering=1)
         file.write(text + "\n")
+
+
+def _matters(source: str, text: str) -> bool:
+    """Should a person see it? What has no level, such as a traceback, is judged by who says it."""
+    quiet = source.partition("-")[0] in _QUIET_SOURCES
+    if level := _LEVEL.match(text):
+        shown = level[1] in (_SHOWN - {"WARNING"} if quiet else _SHOWN)
+        return shown and not _SAID_OTHERWISE.search(text)
+    return not quiet or _TROUBLE.search(text) is not None
 
 
 def _source(name: str, text: str) -> tuple[str, str]:

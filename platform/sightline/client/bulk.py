@@ -27,7 +27,8 @@ class BulkAct:
     """retry, cancel, expire, quarantine, release or erase."""
     search: str
     state: str
-    """frozen: chosen and counted; canary: the first three run; halted: these did not end well; running, done, stopped."""
+    """frozen (chosen and counted), canary (the first three run), halted (these did not end well), running, done or
+    stopped."""
     detail: str
     """Why it halted or stopped."""
     total: int
