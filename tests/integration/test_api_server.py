@@ -16,8 +16,13 @@ from typing import Any
 
 import httpx
 import pytest
+from support.black_hole import BlackHole
 
 _READY_S = 30
+LONG_S = 200
+"""A wait beyond the patience of `in_thread`: its answer came because the waiter was told, not because it was over."""
+PAUSE_S = 2.0
+"""Between two tries of a Redis that did not answer: the breaker's."""
 
 
 @dataclass
@@ -145,18 +150,13 @@ def in_thread(function: Callable[[], Any]) -> Callable[[], Any]:
 def test_a_waiting_get_answers_when_the_job_ends(server: Server) -> None:
     with server.client as client:
         job = submit(client)
-        began = time.monotonic()
-        waiting = in_thread(
-            lambda: httpx.get(
-                f"{server.url}/api/v1/jobs/{job['id']}?wait=20", headers=server.headers, timeout=30
-            )
-        )
+        path = f"{server.url}/api/v1/jobs/{job['id']}?wait={LONG_S}"
+        waiting = in_thread(lambda: httpx.get(path, headers=server.headers, timeout=LONG_S + 30))
         finish_next(server.env)
         answer = waiting()
     assert answer.json()["status"] == "succeeded"
     assert answer.json()["output"] == {"text": "done"}
     assert "x-sightline-wait" not in answer.headers
-    assert time.monotonic() - began < 15
 
 
 def test_prefer_wait_answers_200_with_the_ended_job(server: Server) -> None:
@@ -239,25 +239,36 @@ def test_sigterm_answers_the_waiters_with_the_current_state(server: Server) -> N
     assert server.process.wait(30) == 0 or server.process.returncode == -signal.SIGTERM
 
 
+def test_a_redis_that_hangs_is_tried_twice_and_not_again_by_every_submit(
+    sightline_env: dict[str, str],
+) -> None:
+    """Each try costs the process half a second: two of them are the 1.1 s that a submit may take."""
+    hole = BlackHole()
+    server = start({**sightline_env, "SIGHTLINE_REDIS_URL": hole.url})
+    try:
+        with server.client as client:
+            before = hole.accepted
+            first = time.monotonic()
+            jobs = [submit(client) for _ in range(8)]
+            probes = 1 + int((time.monotonic() - first) / PAUSE_S)
+        assert {job["status"] for job in jobs} == {"queued"}
+        assert hole.accepted - before <= 2 * probes
+    finally:
+        server.stop()
+        hole.close()
+
+
 def test_waiters_hear_of_the_end_while_redis_is_away(sightline_env: dict[str, str], own_redis: Any) -> None:
     server = start({**sightline_env, "SIGHTLINE_REDIS_URL": own_redis.url})
     try:
         with server.client as client:
             job = submit(client)
-            waiting = in_thread(
-                lambda: httpx.get(
-                    f"{server.url}/api/v1/jobs/{job['id']}?wait=30", headers=server.headers, timeout=40
-                )
-            )
+            path = f"{server.url}/api/v1/jobs/{job['id']}?wait={LONG_S}"
+            waiting = in_thread(lambda: httpx.get(path, headers=server.headers, timeout=LONG_S + 30))
             own_redis.kill()
-            began = time.monotonic()
-            second = submit(client)
-            assert time.monotonic() - began < 5  # 1.1 s on a quiet machine, 25 s without the breaker
-            assert second["status"] == "queued"
+            assert submit(client)["status"] == "queued"
             finish_next(server.env)
-            began = time.monotonic()
             assert waiting().json()["status"] == "succeeded"
-            assert time.monotonic() - began < 20
             own_redis.start()
             third = submit(client)
             again = in_thread(

@@ -88,10 +88,8 @@ def test_an_abort_interrupts_a_read_from_a_hanging_engine(twin: TwinProcess, eng
     twin.faults(hang=True)
     abort = Abort()
     threading.Timer(0.1, abort.set, ["cancelled"]).start()
-    started = time.monotonic()
     with pytest.raises(Aborted):
-        ask(engine, abort=abort)
-    assert time.monotonic() - started < 0.5
+        ask(engine, abort=abort, timeout_s=100_000)  # nothing else ends the call
 
 
 def test_a_crash_aboard_is_a_crash_and_then_the_engine_is_unavailable(
