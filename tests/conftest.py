@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from support.postgresql_server import PostgreSQLServer
 from support.redis_server import RedisServer
-from support.sharing import Sharing
+from support.sharing import EARLY, Sharing
 
 HOME = Path(tempfile.mkdtemp(prefix="sightline-tests-"))
 """Stands for `SIGHTLINE_HOME`. Short: the sockets below it must fit into 107 bytes."""
@@ -77,6 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     foreign = [item for item in items for mark in item.iter_markers("only_on") if mark.args[0] != DATABASE]
     items[:] = [item for item in items if item not in foreign]
     config.hook.pytest_deselected(items=foreign)
+    items.sort(key=lambda item: not item.nodeid.startswith(EARLY))
     if POSTGRES is not None and not POSTGRES.available():
         for item in items:
             item.add_marker(pytest.mark.skip(reason=_NEED))

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 

@@ -13,6 +13,10 @@ TOGETHER = (
 APART = ("tests/faults/test_faults_every_line.py",)
 """Files whose tests share nothing and take a minute each."""
 
+EARLY = ("tests/integration/v1/",)
+"""One piece that takes long begins first, so that no process is alone with it while the others have nothing left to do.
+None of these use the tests' own database, whose order is pytest-django's: what rolls back before what flushes."""
+
 
 class Sharing(LoadScopeScheduling):
     """A file's tests stay together. The order is that of the collection: what takes long first, unit tests last."""

@@ -28,24 +28,6 @@ def slack(share: float) -> float:
 
 
 @pytest.fixture(scope="module")
-def platform() -> Iterator[Platform]:
-    running = Platform(
-        groups=1,
-        engine="vllm",
-        lease_s=10.0,
-        env={
-            "SIGHTLINE_MODELS": json.dumps({"default": {"cpu_threads": 1, "max_model_len": 8192}}),
-            "SIGHTLINE_CANARY_TIMEOUT_S": "30",
-        },
-    )
-    try:
-        running.start(within_s=400.0)
-        yield running
-    finally:
-        running.stop()
-
-
-@pytest.fixture(scope="module")
 def client(platform: Platform) -> Iterator[Client]:
     with Client(url=platform.url, key=platform.keys[TENANTS[0]]) as client:
         yield client

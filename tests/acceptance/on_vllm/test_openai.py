@@ -14,26 +14,6 @@ from support.waiting import until
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
 
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Platform]:
-    """The platform with one group on vLLM."""
-    running = Platform(
-        groups=1,
-        engine="vllm",
-        lease_s=10.0,
-        env={
-            "SIGHTLINE_MODELS": json.dumps({"default": {"cpu_threads": 1, "max_model_len": 8192}}),
-            "SIGHTLINE_CANARY_TIMEOUT_S": "30",
-        },
-    )
-    try:
-        running.start(within_s=400.0)
-        running._start("cpu", "cpu")
-        yield running
-    finally:
-        running.stop()
-
-
 @pytest.fixture
 def client(platform: Platform) -> Iterator[openai.OpenAI]:
     key = platform.keys[TENANTS[0]]
@@ -123,6 +103,36 @@ def test_a_schema_binds_the_answer(client: openai.OpenAI) -> None:
         text={"format": {"type": "json_schema", "name": "number", "schema": schema, "strict": True}},
     )
     assert json.loads(found.output_text)["n"] in (1, 2, 3)
+
+
+def test_a_function_is_called_in_a_stream_as_in_a_whole_answer(client: openai.OpenAI) -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"word": {"enum": ["one", "two"]}},
+        "required": ["word"],
+        "additionalProperties": False,
+    }
+    function = {"name": "look_up", "strict": True, "parameters": parameters}
+    asked: dict[str, Any] = {
+        "model": "default",
+        "messages": [{"role": "user", "content": "Look something up."}],
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": "required",
+        "temperature": 0,
+        "max_completion_tokens": 96,
+    }
+    whole = client.chat.completions.create(**asked).choices[0]
+    chunks = [chunk.choices[0] for chunk in client.chat.completions.create(**asked, stream=True)]
+    pieces = [piece for chunk in chunks for piece in chunk.delta.tool_calls or ()]
+    said: dict[int, str] = {}
+    for piece in pieces:
+        said[piece.index] = said.get(piece.index, "") + piece.function.arguments
+    assert list(said.values()) == [call.function.arguments for call in whole.message.tool_calls or ()]
+    assert [piece.function.name for piece in pieces if piece.id] == ["look_up"] * len(said)
+    assert said, (
+        "the schema makes the model begin a call; blanks within it are all that the small one may add"
+    )
+    assert chunks[-1].finish_reason == whole.finish_reason
 
 
 def test_a_batch_of_texts_and_images_runs(client: openai.OpenAI) -> None:
