@@ -371,14 +371,32 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["sightline.api.parsers.StrictJSONParser"],
     "EXCEPTION_HANDLER": "sightline.api.native.errors.render",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "sightline.api.openapi.Operation",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Sightline",
-    "DESCRIPTION": "Jobs for vision-language models: submit an image, get a typed result.",
+    "DESCRIPTION": "Jobs for vision-language models: submit an image, get a typed result. *Authorize* takes an API key;"
+    " `make up` leaves one in `.sightline/api-key`, `sightline keys create NAME` makes others.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    # In the order in which a reader meets them.
+    "TAGS": [
+        {"name": "jobs", "description": "Submit, wait, follow, cancel, retry, replay"},
+        {"name": "uploads", "description": "Send an image once, name it in many jobs"},
+        {"name": "openai", "description": "The same jobs for OpenAI's clients: base_url …/v1"},
+        {"name": "batches", "description": "How far the batches of /v1 are"},
+        {"name": "sessions", "description": "Histories that jobs go on from"},
+        {"name": "webhooks", "description": "Be told when jobs end"},
+        {"name": "bulk", "description": "Act on all jobs that a search finds"},
+        {
+            "name": "queues",
+            "description": "What waits and runs, and on which GPUs; pause, drain, change seats",
+        },
+        {"name": "keys", "description": "API keys and quotas"},
+        {"name": "alerts", "description": "Rules, where they are told, and what they told"},
+        {"name": "operations", "description": "Health and metrics"},
+    ],
     "POSTPROCESSING_HOOKS": ["sightline.api.openapi.complete"],
 }

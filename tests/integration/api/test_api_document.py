@@ -38,6 +38,19 @@ def test_the_document_is_valid_and_every_path_answers(api: Api) -> None:
             assert status in declared, (method, here, status)
 
 
+def test_the_document_begins_with_jobs_and_every_operation_has_its_place() -> None:
+    document = json.loads(Client().get("/api/v1/openapi.json").content)
+    described = [tag["name"] for tag in document["tags"]]
+    used = {
+        tag
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for tag in operation["tags"]
+    }
+    assert described[0] == "jobs"
+    assert set(described) == used
+
+
 def test_the_page_of_the_document_names_no_other_host() -> None:
     page = Client().get("/api/v1/docs")
     assert page.status_code == 200
