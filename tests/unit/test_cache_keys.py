@@ -353,7 +353,7 @@ def respelled(value: Any, dice: random.Random) -> str:
             return json.dumps(value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(request=INPUTS, params=PARAMS, dice=st.randoms(use_true_random=False))
 def test_the_key_is_stable_under_key_order_white_space_and_spelling(
     request: tuple[str, Json], params: Json, dice: random.Random
@@ -363,7 +363,7 @@ def test_the_key_is_stable_under_key_order_white_space_and_spelling(
     assert key(kind, again["input"], again["params"]) == key(kind, input, params)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(request=INPUTS, params=PARAMS)
 def test_a_default_that_is_written_down_is_the_default(request: tuple[str, Json], params: Json) -> None:
     kind, input = request
