@@ -429,6 +429,26 @@ def test_an_operator_moves_expires_and_asks_anew_on_the_command_line(
     assert "scope admin" in told
 
 
+def test_draining_a_kind_waits_until_what_runs_has_ended(
+    platform: Platform, shell: Shell, tmp_path: Path
+) -> None:
+    operator = Shell(platform, tmp_path, OPERATOR)
+    image = shell.folder / "a.png"
+    image.write_bytes(picture(901))
+    platform.hold()
+    job = shell.run("submit", "ocr", str(image), "--no-wait").strip()
+    until(lambda: platform.job(job)["status"] == "running", what="the job runs")
+    drain = operator.start("queues", "drain", "ocr")
+    assert drain.stderr is not None
+    assert "1 still runs." in drain.stderr.readline()
+    assert drain.poll() is None
+    platform.heal()
+    out, _ = drain.communicate(timeout=240)
+    assert "ocr.default is paused, 0 running" in out
+    assert json.loads(shell.run("jobs", "show", job, "--json"))["status"] in ("succeeded", "incomplete")
+    operator.run("queues", "resume", "ocr")
+
+
 def test_an_operator_pauses_drains_and_changes_seats_on_the_command_line(
     platform: Platform, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from sightline_dashboard.seeding import stories
 from sightline_dashboard.seeding.writing import Fate
 
 ANY = re.compile("")
+PATIENCE_MS = 60_000
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -40,6 +41,8 @@ def page(live_server: Any, redis_url: str) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         opened = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=live_server.url)
+        opened.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         opened.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         opened.on("pageerror", lambda error: complaints.append(str(error)))
         sign_in(opened, Site(url=live_server.url, user="operator", password="password"))
