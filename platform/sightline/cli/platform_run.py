@@ -27,6 +27,8 @@ from sightline.processes.parent import stop_with_make
 from sightline.processes.supervisor import Supervisor
 
 WEB_READY_S = 60.0
+ENGINE_USUAL_S = 90.0
+"""The small model takes half of it on two cores."""
 _LOOK_S = 0.2
 
 
@@ -203,19 +205,23 @@ class _Guide(threading.Thread):
     def _wait_for_engine(self) -> bool:
         engines, running = self._engines, self._running
         name = "the simulated engine" if self._choices.twin else "vLLM and the model"
-        told = "" if self._choices.twin else f" (its own output: {running.screen.log_file('engine-*')})"
+        logs, patient_until = running.screen.log_file("engine-*"), time.monotonic() + ENGINE_USUAL_S
         while not running.stop.is_set():
             if engines.live.wait(_LOOK_S):
                 running.screen.progress("")
                 return True
             if engines.failed:
                 running.screen.progress("")
-                logs = running.screen.log_file("engine-*")
                 running.screen.event("up", f"{engines.failed}. Its output is in {logs}.", style="red")
                 if self._then is not None:
                     self._end(1)
                 return False
-            running.screen.progress(f"Loading {name}{told}")
+            if time.monotonic() > patient_until:
+                running.screen.event(
+                    "up", f"loading {name} takes longer than usual; the output is in {logs}."
+                )
+                patient_until = float("inf")
+            running.screen.progress(f"Loading {name}")
         return False
 
     def _show_addresses(self) -> None:
