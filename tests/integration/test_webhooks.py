@@ -49,7 +49,7 @@ def site(settings: Any) -> Iterator[Site]:
 
 @pytest.fixture
 def endpoint(domain: Domain, site: Site) -> Endpoint:
-    return endpoints.create(tenant=domain.tenant(), url=site.url(HOOK))
+    return endpoints.create(tenant=domain.tenant(), url=site.url(HOOK), actor="tests")
 
 
 def verified(seen: Seen, secret: str) -> dict[str, Any]:
@@ -143,17 +143,17 @@ def test_a_job_without_webhooks_costs_no_query(domain: Domain) -> None:
 
 def test_a_tenant_remembers_whether_anybody_listens(domain: Domain, endpoint: Endpoint) -> None:
     assert domain.tenant().has_webhooks
-    endpoints.change(endpoint=endpoint, changes={"disabled": True})
+    endpoints.change(endpoint=endpoint, changes={"disabled": True}, actor="tests")
     assert not domain.tenant().has_webhooks
-    endpoints.change(endpoint=endpoint, changes={"disabled": False})
+    endpoints.change(endpoint=endpoint, changes={"disabled": False}, actor="tests")
     assert domain.tenant().has_webhooks
-    endpoints.delete(endpoint=endpoint)
+    endpoints.delete(endpoint=endpoint, actor="tests")
     assert not domain.tenant().has_webhooks
 
 
 def test_an_endpoint_hears_only_of_what_it_asked_for_and_of_its_tenant(domain: Domain, site: Site) -> None:
-    endpoints.create(tenant=domain.tenant(), url=site.url(HOOK), events=["job.failed"])
-    endpoints.create(tenant=domain.tenant("other"), url=site.url(HOOK))
+    endpoints.create(tenant=domain.tenant(), url=site.url(HOOK), events=["job.failed"], actor="tests")
+    endpoints.create(tenant=domain.tenant("other"), url=site.url(HOOK), actor="tests")
     end_one(domain)
     assert not Delivery.objects.exists()
     domain.submit()
@@ -298,7 +298,7 @@ def test_while_a_secret_rotates_both_verify_and_then_only_the_new_one(
     domain: Domain, endpoint: Endpoint, site: Site
 ) -> None:
     old = secrets.decrypt(endpoint.secret)
-    new = endpoints.rotate(endpoint=endpoint)
+    new = endpoints.rotate(endpoint=endpoint, actor="tests")
     assert new != old
     end_one(domain)
     deliver_next()
@@ -459,12 +459,12 @@ def test_two_deliverers_never_have_the_same_message(
 
 
 def test_one_endpoint_that_never_answers_leaves_places_to_the_others(domain: Domain, site: Site) -> None:
-    slow = endpoints.create(tenant=domain.tenant("slow"), url=site.url(HOOK))
+    slow = endpoints.create(tenant=domain.tenant("slow"), url=site.url(HOOK), actor="tests")
     for _ in range(claiming.MOST_AT_ONCE + 2):
         outbox.announce(job_id=ids.new_id(), tenant_id=slow.tenant_id, kind="ocr", status="failed", url="")
     assert all(claiming.claim() for _ in range(claiming.MOST_AT_ONCE))
     assert claiming.claim() is None
-    endpoints.create(tenant=domain.tenant("quick"), url=site.url(HOOK))
+    endpoints.create(tenant=domain.tenant("quick"), url=site.url(HOOK), actor="tests")
     outbox.announce(
         job_id=ids.new_id(), tenant_id=domain.tenant("quick").pk, kind="ocr", status="failed", url=""
     )

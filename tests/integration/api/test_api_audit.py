@@ -149,3 +149,21 @@ def test_a_quota_is_on_record_with_what_was_before(api: Api) -> None:
         ("tenant.quota", {"ocr": {}}, {"ocr": {"per_minute": 60}}),
         ("tenant.quota", {"ocr": {"per_minute": 60}}, {"ocr": {}}),
     ]
+
+
+def test_an_endpoint_is_on_record_by_its_host_alone(api: Api) -> None:
+    """Tokens stand in the paths and queries of webhooks."""
+    asked = {"url": f"https://hooks.example.com/{SECRET}?token={SECRET}", "events": ["job.failed"]}
+    path = f"/api/v1/webhook-endpoints/{api.post('/api/v1/webhook-endpoints', asked).json()['id']}"
+    api.post(f"{path}/rotate-secret")
+    api.client.patch(path, json.dumps({"disabled": True}), content_type="application/json")
+    assert api.client.delete(path).status_code == 204
+    on = {"host": "hooks.example.com", "events": ["job.failed"], "disabled": False}
+    off = {**on, "disabled": True}
+    assert recorded() == [
+        ("webhook.create", {}, on),
+        ("webhook.rotate", {}, {}),
+        ("webhook.change", on, off),
+        ("webhook.delete", off, {}),
+    ]
+    assert SECRET not in str(list(Entry.objects.values()))

@@ -44,7 +44,8 @@ def delete(*, channel: Channel, actor: str) -> None:
             actor=actor, action="channel.delete", subject=channel.description, before={"url": channel.url}
         )
         channel.rules.clear()
-        endpoints.delete(endpoint=channel)
+        with audit.unrecorded():
+            endpoints.delete(endpoint=channel, actor=actor)
 
 
 def switch(*, channel: Channel, actor: str, on: bool) -> None:

@@ -39,7 +39,11 @@ class EndpointsView(NativeView):
     def post(self, request: Request) -> HttpResponse:
         new = validate(NewEndpoint, json_body(request))
         endpoint = endpoints.create(
-            tenant=self.principal.tenant, url=new.url, events=new.events, description=new.description
+            tenant=self.principal.tenant,
+            url=new.url,
+            events=new.events,
+            description=new.description,
+            actor=self.principal.actor,
         )
         shown = {**endpoint_view(endpoint), "secret": secret_view(endpoint)["secret"]}
         location = f"/api/v1/webhook-endpoints/{endpoint.public_id}"
@@ -60,14 +64,14 @@ class EndpointView(NativeView):
         endpoint = _endpoint(self.principal.tenant, public_id)
         patch = validate(EndpointPatch, json_body(request)).model_dump(exclude_none=True)
         _refuse_one_off(endpoint)
-        endpoints.change(endpoint=endpoint, changes=patch)
+        endpoints.change(endpoint=endpoint, changes=patch, actor=self.principal.actor)
         return answer(endpoint_view(endpoint))
 
     @documents.delete
     def delete(self, request: Request, public_id: str) -> HttpResponse:
         endpoint = _endpoint(self.principal.tenant, public_id)
         _refuse_one_off(endpoint)
-        endpoints.delete(endpoint=endpoint)
+        endpoints.delete(endpoint=endpoint, actor=self.principal.actor)
         return HttpResponse(status=204)
 
 
@@ -89,7 +93,7 @@ class RotateSecretView(NativeView):
     @documents.rotate
     def post(self, request: Request, public_id: str) -> HttpResponse:
         endpoint = _endpoint(self.principal.tenant, public_id)
-        endpoints.rotate(endpoint=endpoint)
+        endpoints.rotate(endpoint=endpoint, actor=self.principal.actor)
         return answer(secret_view(endpoint))
 
 
