@@ -64,7 +64,7 @@ def test_a_child_that_ignores_every_polite_signal_is_killed_after_its_time(tmp_p
     child, _ = started(STUBBORN, tmp_path)
     members, began = child.members(), time.monotonic()
     assert child.stop(0.3) == -signal.SIGKILL
-    assert 0.3 <= time.monotonic() - began < 10
+    assert time.monotonic() - began >= 0.3
     assert not living(members)
 
 

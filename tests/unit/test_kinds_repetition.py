@@ -64,11 +64,11 @@ def test_only_text_cut_at_the_limit_is_called_a_loop():
 
 def test_the_check_is_cheap_on_long_and_on_awkward_text():
     awkward = ("a" * 400 + "b") * 100 + "a" * 401
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(10):
         is_looping(PROSE * 100)
         is_looping(awkward)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @given(st.text(max_size=200), st.text(min_size=1, max_size=40), st.integers(0, 200))
