@@ -28,7 +28,8 @@ def model():
 
 
 @pytest.mark.parametrize(
-    ("task", "level"), [("ocr", 5), ("ocr", 12), ("gui", 2), ("gui", 7), ("look", 3), ("talk", 0)]
+    ("task", "level"),
+    [("ocr", 5), ("ocr", 12), ("boxes", 12), ("gui", 2), ("gui", 8), ("look", 3), ("talk", 0)],
 )
 def test_prompts_and_pixels_are_those_of_the_processor(processor, task, level):
     one = sample(task, level, 3 * GROUP)

@@ -2,11 +2,13 @@
 
 import pytest
 
+from sightline.comparison.boxes import MATCH, iou
 from sightline_workers.models.batch import draw
 from sightline_workers.models.config import MERGE, PATCH
 from sightline_workers.models.drawing import PageStyle, demo_images, draw_page
 from sightline_workers.models.lessons import GROUP, LEVELS, TASKS, sample
 from sightline_workers.models.scoring import call, inside, parse
+from sightline_workers.models.windows import DARK, EVERYTHING
 
 EVERY_LEVEL = [(task, level) for task in TASKS for level in range(LEVELS[task])]
 
@@ -62,7 +64,7 @@ def test_the_last_level_asks_for_every_kind_of_action_on_both_tools():
         ("terminate", "success"),
         ("terminate", "failure"),
     }
-    kinds = {element.kind for seed in range(50) for element in sample("gui", 6, seed).scene.elements}
+    kinds = {element.kind for seed in range(50) for element in sample("gui", DARK, seed).scene.elements}
     assert kinds == {"button", "field", "menu", "checkbox"}
 
 
@@ -83,6 +85,41 @@ def test_no_two_controls_touch_or_share_a_label(level):
                     or other.box[3] <= one.box[1]
                 )
                 assert apart, (level, seed, one, other)
+
+
+@pytest.mark.parametrize("task", ["gui", "look"])
+def test_the_text_of_dark_windows_is_light(task):
+    for seed in range(0, 20 * GROUP, GROUP):
+        scene = sample(task, DARK, seed).scene
+        grey = scene.image.convert("L")
+        for line in scene.lines:
+            pixels = grey.crop(line.box).tobytes()
+            low, high = min(pixels), max(pixels)
+            assert high - low > 90
+            assert sum(value < (low + high) / 2 for value in pixels) > len(pixels) / 2
+
+
+def test_buttons_of_dark_windows_have_names_of_colours_that_light_ones_lack():
+    shown = {
+        level: {
+            element.colour
+            for seed in range(0, 60 * GROUP, GROUP)
+            for element in sample("look", level, seed).scene.elements
+            if element.kind == "button"
+        }
+        for level in (EVERYTHING, DARK)
+    }
+    assert shown[DARK] - shown[EVERYTHING] == {"black"}
+    assert shown[EVERYTHING] - shown[DARK] == {"white"}
+
+
+def test_a_box_covers_the_line_that_it_names():
+    for seed in range(0, 40 * GROUP, GROUP):
+        one = sample("boxes", LEVELS["boxes"] - 1, seed)
+        blocks = parse(one, one.answer).blocks
+        assert [block.text for block in blocks] == [line.text for line in one.scene.lines]
+        overlaps = [iou(line.box, block.box) for line, block in zip(one.scene.lines, blocks, strict=True)]
+        assert min(overlaps) >= MATCH
 
 
 def test_text_that_does_not_fit_on_the_page_is_refused():

@@ -11,10 +11,12 @@ from sightline_workers.models.batch import assemble, draw
 from sightline_workers.models.curriculum import HOME, WIDER, Curriculum
 from sightline_workers.models.drawing import Control, PageStyle, WindowStyle, draw_page, draw_window
 from sightline_workers.models.heads import looking
-from sightline_workers.models.lessons import LEVELS, Look, Sample, sample
-from sightline_workers.models.scoring import Answer, Score, distance, inside, parse, point, right, score
+from sightline_workers.models.lessons import GROUP, LEVELS, Sample, sample
+from sightline_workers.models.looks import Look, spotted
+from sightline_workers.models.prompting import CUT_OFF
+from sightline_workers.models.scoring import Answer, Block, Score, inside, parse, point, right, score
 from sightline_workers.models.sets import SETS
-from sightline_workers.models.tokenizer import decode
+from sightline_workers.models.tokenizer import decode, encode
 from sightline_workers.models.training import Training
 
 
@@ -97,6 +99,22 @@ def test_where_a_label_begins_both_tokens_know_the_click():
     assert {token for token in tokens if set(found[token].tolist()) == {1 + y}} == tokens
 
 
+def test_where_a_line_begins_and_ends_patches_know_its_box():
+    scene = draw_page(["Gate", "B12 or C"], PageStyle(width=320, height=128, left=24, top=20, leading=40))
+    found = truth.of_patches(scene)
+    for line in scene.lines:
+        x1, y1, x2, y2 = truth.box_of(scene, line)
+        begins = (found[3] == 1 + x1) & (found[4] == 1 + y1)
+        ends = (found[19] == 1 + x2) & (found[20] == 1 + y2)
+        assert begins.any()
+        assert ends.any()
+        assert not (begins & ends).any()
+    corners = {(int(x), int(y)) for x, y in found[[19, 20]].T} - {(0, 0)}
+    assert corners == {
+        (1 + x2, 1 + y2) for _, _, x2, y2 in (truth.box_of(scene, line) for line in scene.lines)
+    }
+
+
 def test_the_heads_learn_alone_at_first():
     training = Training(torch.device("cpu"))
     before = [one.detach().clone() for one in training.model.parameters()]
@@ -151,6 +169,43 @@ def test_reading_looks_at_the_character_that_comes_next():
         first += len(line) + 1
 
 
+def test_spotting_looks_at_both_ends_of_a_line_and_then_at_its_characters():
+    one = next(one for one in (sample("boxes", 12, seed) for seed in range(50)) if len(one.scene.lines) == 3)
+    batch = assemble("boxes", 12, [one])
+    first = int(batch.answers[0].argmax())
+    looked = {
+        decode([int(batch.ids[0, index + 1])]): set((row.nonzero()[0] - batch.start).tolist())
+        for index, row in enumerate(batch.looks[0])
+        if index >= first and row.any()
+    }
+    line = one.scene.lines[-1]
+    x1, y1, x2, y2 = json.loads(one.answer)[-1]["bbox_2d"]
+    begins, ends = (
+        set(truth.tokens_under(one.scene, box))
+        for box in (truth.beginning(line), truth.ending(one.scene, line))
+    )
+    assert looked[f"[{x1}, "] == looked[f"{y1}, "] == begins
+    assert looked[f"{x2}, "] == looked[f'{y2}], "text_content": "'] == ends
+    last = set(truth.tokens_under(one.scene, one.scene.glyphs[-1].box))
+    assert looked[line.text[-1]] == last
+
+
+def test_a_box_is_four_tokens_beside_its_text():
+    for seed in range(30):
+        one = sample("boxes", 12, seed * GROUP)
+        characters = sum(len(line.text) for line in one.scene.lines)
+        assert len(encode(one.answer)) == 5 * len(one.scene.lines) + characters + 1
+
+
+def test_quotation_marks_in_a_box_are_looked_at_where_they_are():
+    scene = draw_page(['a"b'], PageStyle())
+    answer, looks = spotted(scene)
+    assert json.loads(answer)[0]["text_content"] == 'a"b'
+    at = answer.index('\\"')
+    quoted = [look.box for look in looks if look.after in (at, at + 1)]
+    assert quoted == [scene.glyphs[1].box] * 2
+
+
 def test_a_page_may_say_what_is_one_token_elsewhere():
     scene = draw_page(["Tap it"], PageStyle())
     looks = tuple(Look(after=glyph.column, box=glyph.box) for glyph in scene.glyphs)
@@ -196,10 +251,14 @@ def test_the_best_look_is_the_one_wanted():
     ("name", "figure", "aim"),
     [
         ("ocr-easy", "lines", 0.95),
+        ("ocr-boxes", "boxed", 0.85),
         ("gui-buttons", "inside", 0.95),
         ("gui-all", "inside", 0.95),
+        ("gui-dark", "inside", 0.9),
         ("chat-page", "exact", 0.9),
         ("chat-window", "exact", 0.9),
+        ("chat-dark", "exact", 0.9),
+        ("chat-talk", "exact", 1.0),
     ],
 )
 def test_the_weights_that_ship_reach_their_aims_through_the_platform(name, figure, aim):
@@ -207,11 +266,6 @@ def test_the_weights_that_ship_reach_their_aims_through_the_platform(name, figur
     assert told["through"] == "platform"
     assert told["samples"] >= 500
     assert told[figure] >= aim
-
-
-def test_edit_distance_counts_changes():
-    assert distance("kitten", "sitting") == 3
-    assert distance("", "ab") == 2
 
 
 def test_a_click_is_inside_or_not():
@@ -234,13 +288,49 @@ def test_right_answers_score_one(one):
     assert figured.exact == 1.0
     assert figured.lines in (None, 1.0)
     assert figured.character_errors in (None, 0.0)
+    assert figured.boxed in (None, 1.0)
+    assert figured.iou is None or figured.iou > 0.85
     assert figured.inside in (None, 1.0)
     assert figured.actions in (None, 1.0)
     assert figured.parsed in (None, 1.0)
 
 
+def named(name):
+    return next(one for one in SETS if one.name == name)
+
+
+def boxes_and_their_answer():
+    one = next(one for one in named("ocr-boxes").samples(30) if len(one.scene.lines) == 3)
+    return one, parse(one, one.answer)
+
+
+def test_a_line_with_its_box_elsewhere_is_not_boxed_right():
+    one, given = boxes_and_their_answer()
+    x1, y1, x2, y2 = given.blocks[0].box
+    beside = Block(text=given.blocks[0].text, box=(x1, y1 + 30, x2, y2 + 30))
+    moved = Answer(text=given.text, blocks=(beside, *given.blocks[1:]))
+    figured = score("boxes", [one], [moved])
+    assert not right(one, moved)
+    assert figured.lines == 1.0
+    assert figured.boxed == pytest.approx(2 / 3)
+    assert figured.iou < score("boxes", [one], [given]).iou
+
+
+def test_a_box_too_many_makes_the_answer_wrong():
+    one, given = boxes_and_their_answer()
+    assert not right(one, Answer(text=given.text, blocks=(*given.blocks, given.blocks[-1])))
+    assert not right(one, Answer(text=given.text, blocks=given.blocks[:-1]))
+
+
+@pytest.mark.parametrize("cut", [lambda text: text[:-5], lambda text: text + CUT_OFF, lambda text: ""])
+def test_a_list_of_boxes_that_is_not_whole_does_not_parse(cut):
+    one, _ = boxes_and_their_answer()
+    figured = score("boxes", [one], [parse(one, cut(one.answer))])
+    assert figured.parsed == figured.exact == figured.boxed == figured.iou == 0.0
+
+
 def test_a_click_beside_the_element_is_wrong():
-    one = next(one for one in SETS[2].samples(20) if point(one.answer))
+    one = next(one for one in named("gui-buttons").samples(20) if point(one.answer))
     x1, y1, x2, y2 = one.target.box
     call = {"action": "left_click", "coordinate": [0, 0]}
     assert right(one, Answer(text="", arguments=call, point=(x1, y1)))

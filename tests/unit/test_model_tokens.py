@@ -3,6 +3,7 @@
 import pytest
 
 from sightline.kinds.gui import prompt as gui
+from sightline.kinds.ocr import prompt as ocr
 from sightline_workers.models import checkpoint, tokenizer
 
 # isort: split
@@ -41,6 +42,11 @@ def test_the_shipped_tokenizer_still_knows_the_prompts_that_the_platform_asks(sh
     assert len(shipped(gui.system(tool))["input_ids"]) == 3
 
 
+@pytest.mark.parametrize("mode", ["text", "boxes"])
+def test_the_shipped_tokenizer_still_knows_the_prompts_of_ocr(shipped, mode):
+    assert len(shipped(ocr.prompt(mode))["input_ids"]) == 1
+
+
 def test_letters_and_digits_are_one_token_each(shipped):
     assert len(shipped("Invoice4711")["input_ids"]) == 11
 
@@ -55,3 +61,9 @@ def test_an_answer_that_clicks_is_short():
 def test_each_step_of_a_place_is_one_token():
     for step in range(0, 1000, tokenizer.STEP):
         assert len(tokenizer.encode(f"[{step}, {step}]}}}}")) == 2
+        if step >= tokenizer.LOWEST:
+            assert len(tokenizer.encode(f"[{step}, {step}, {step}, {step}{tokenizer.CONTENT}")) == 4
+
+
+def test_the_shipped_tokenizer_is_the_one_that_is_trained_with(shipped):
+    assert shipped.get_added_vocab() == tokenizer.build().get_added_vocab()

@@ -64,6 +64,10 @@ def test_held_out_drawings_are_answered_as_well_as_the_card_says(client: Client,
     if found.lines is not None:
         assert found.lines >= told["lines"] - slack(told["lines"]), missed
         assert found.character_errors <= told["character_errors"] + slack(told["character_errors"]), missed
+    if found.boxed is not None:
+        assert found.boxed >= told["boxed"] - slack(told["boxed"]), missed
+        assert found.iou >= told["iou"] - slack(told["iou"]), missed
     if found.inside is not None:
         assert found.inside >= told["inside"] - slack(told["inside"]), missed
+    if found.parsed is not None:
         assert found.parsed >= told["parsed"] - slack(told["parsed"]), missed

@@ -12,7 +12,7 @@ from transformers import DynamicCache, Qwen3VLForConditionalGeneration
 from . import batched
 from .batch import assemble
 from .lessons import Sample
-from .prompting import render
+from .prompting import CUT_OFF, render
 from .tokenizer import decode, encode, token_ids
 
 
@@ -29,7 +29,7 @@ def answer(
 
     With a progress bar that says `what`, if it is given.
 
-    An answer that does not end by itself keeps a trailing "<...>" so that it can never be counted as right.
+    An answer that does not end by itself has `CUT_OFF` behind it.
     """
     groups: dict[tuple[int, object], list[int]] = defaultdict(list)
     for index, one in enumerate(samples):
@@ -76,5 +76,5 @@ def _generate(model: Qwen3VLForConditionalGeneration, samples: list[Sample], lon
         ).last_hidden_state
     texts = []
     for row in torch.stack(written, dim=1).tolist():
-        texts.append(decode(row[: row.index(end)]) if end in row else decode(row) + "<...>")
+        texts.append(decode(row[: row.index(end)]) if end in row else decode(row) + CUT_OFF)
     return texts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass, field
 
-from . import pages
+from . import pages, windows
 from .lessons import LEVELS, TASKS, Task
 
 THRESHOLD = 0.85
@@ -27,13 +27,14 @@ FIRST = 3
 """Level of ocr at which gui and chat begin: they need a tower that can read."""
 
 SHARES: dict[Task, float] = {
-    "tower": 0.24,
-    "ocr": 0.30,
-    "gui": 0.24,
-    "sign": 0.11,
-    "look": 0.07,
+    "tower": 0.14,
+    "ocr": 0.16,
+    "boxes": 0.34,
+    "gui": 0.18,
+    "sign": 0.06,
+    "look": 0.09,
     "talk": 0.01,
-    "echo": 0.03,
+    "echo": 0.02,
 }
 """How often each task comes once all have begun."""
 
@@ -41,17 +42,19 @@ SHARES: dict[Task, float] = {
 HOME: dict[Task, int] = {
     "tower": 0,
     "ocr": pages.EASY,
-    "gui": 6,
+    "boxes": pages.EASY,
+    "gui": windows.EVERYTHING,
     "sign": pages.EASY,
-    "look": 6,
+    "look": windows.EVERYTHING,
     "talk": 0,
     "echo": 1,
 }
 """The level up to which a task has to climb: what is asked most."""
 
-WIDER: dict[Task, float] = {"tower": 0.65, "ocr": 0.45, "gui": 0.2, "look": 0.2, "sign": 0.15}
-"""The share of batches from beyond a task's home once it is there: other faces, sizes, colours and punctuation come
-beside it and wait for no accuracy, since the last points of the easy set take longer than learning them."""
+WIDER: dict[Task, float] = {"tower": 0.65, "ocr": 0.45, "boxes": 0.15, "gui": 0.4, "look": 0.4, "sign": 0.15}
+"""The share of batches from beyond a task's home once it is there: other faces, sizes, colours and punctuation, and
+dark windows, come beside it and wait for no accuracy, since the last points of the easy set take longer than learning
+them."""
 
 
 def _threshold(level: int) -> float:

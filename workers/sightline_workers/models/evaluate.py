@@ -55,13 +55,24 @@ def measure(
 def show(measured: Sequence[Measured]) -> None:
     """Print a table."""
     table = Table(
-        "set", "drawings", "right", "lines exact", "character errors", "inside", "other calls", "parse"
+        "set",
+        "drawings",
+        "right",
+        "lines exact",
+        "with box",
+        "IoU",
+        "character errors",
+        "inside",
+        "other calls",
+        "parse",
     )
     for one in measured:
         values = one.score
         shares = (
             values.exact,
             values.lines,
+            values.boxed,
+            values.iou,
             values.character_errors,
             values.inside,
             values.actions,

@@ -16,31 +16,20 @@ from sightline.kinds.gui import prompt as gui
 from sightline.kinds.ocr import prompt as ocr
 
 from . import pages, windows
-from .config import PATCH
 from .drawing import Element, Scene, words
-from .drawing.scene import Box
+from .looks import Look, glancing, pointing, reading, spotted
 from .tokenizer import STEP
 from .truth import click_patch, place_of
 
-Task = Literal["tower", "ocr", "gui", "sign", "look", "talk", "echo"]
-"""What is learnt. tower: what each patch of a picture shows, without any text; ocr and gui as the platform asks them;
-chat about a page, about a window, and without a picture; and repeating what one is told, which costs next to nothing
-and teaches gui to copy a label from the instruction."""
+Task = Literal["tower", "ocr", "boxes", "gui", "sign", "look", "talk", "echo"]
+"""What is learnt. tower: what each patch of a picture shows, without any text; ocr `text`, ocr `boxes` and gui as the
+platform asks them; chat about a page, about a window, and without a picture; and repeating what one is told, which
+costs next to nothing and teaches gui to copy a label from the instruction."""
 
-TASKS: tuple[Task, ...] = ("tower", "ocr", "gui", "sign", "look", "talk", "echo")
+TASKS: tuple[Task, ...] = ("tower", "ocr", "boxes", "gui", "sign", "look", "talk", "echo")
 
 ANSWERED: tuple[Task, ...] = TASKS[1:]
 """Those with a question and an answer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """Which part of the picture the answer is about, where the answer goes on after `after`."""
-
-    after: int
-    """Characters of the answer that are already written."""
-    box: Box | None
-    """px; None: it is nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,21 +59,7 @@ class Sample:
         return []
 
 
-def _read(scene: Scene) -> tuple[Look, ...]:
-    """Reading looks at each character, and at the end of each line for the line break."""
-    looks, after = [], 0
-    glyphs = {(glyph.row, glyph.column): glyph for glyph in scene.glyphs}
-    for row, line in enumerate(scene.lines):
-        for column in range(len(line.text)):
-            looks.append(Look(after=after, box=glyphs[row, column].box))
-            after += 1
-        if line.box[2] + PATCH // 2 < scene.image.width:
-            looks.append(Look(after=after, box=(line.box[2], line.box[1], line.box[2] + PATCH, line.box[3])))
-        after += 1
-    return tuple(looks)
-
-
-TOWER_WINDOWS = (6, 6, 7, 7)
+TOWER_WINDOWS = (6, windows.DARK, 7, windows.DARK)
 """The windows' level at each level of the tower."""
 
 
@@ -99,7 +74,13 @@ def _tower(rng: random.Random, level: int, shared: random.Random) -> Sample:
 
 def _ocr(rng: random.Random, level: int, shared: random.Random) -> Sample:
     scene = pages.draw(rng, level, shared)
-    return Sample(scene=scene, kind="ocr", input={"mode": "text"}, answer=scene.text, looks=_read(scene))
+    return Sample(scene=scene, kind="ocr", input={"mode": "text"}, answer=scene.text, looks=reading(scene))
+
+
+def _boxes(rng: random.Random, level: int, shared: random.Random) -> Sample:
+    scene = pages.draw(rng, level, shared)
+    answer, looks = spotted(scene)
+    return Sample(scene=scene, kind="ocr", input={"mode": "boxes"}, answer=answer, looks=looks)
 
 
 def tool_of(scene: Scene) -> gui.Tool:
@@ -165,16 +146,6 @@ def _instruction(rng: random.Random, scene: Scene, kind: str, label: str) -> str
     return text
 
 
-def _looks(answer: str, element: Element | None) -> tuple[Look, ...]:
-    """At the element's name, before the answer says what to do and before it says where."""
-    box = click_patch(element) if element else None
-    places = [len("Action: ")]
-    if '"coordinate": [' in answer:
-        x = answer.index('"coordinate": [') + len('"coordinate": ')
-        places += [x, answer.index(" ", x) + 1]
-    return tuple(Look(after=after, box=box) for after in places)
-
-
 def _gui(rng: random.Random, number: int, scene: Scene) -> Sample:
     level = windows.LEVELS[number]
     element: Element | None = rng.choice(scene.elements)
@@ -198,13 +169,8 @@ def _gui(rng: random.Random, number: int, scene: Scene) -> Sample:
     elif done < 0.2:
         history = [f"Click {windows.absent(rng, scene)}"]
     asked = {"tool": tool_of(scene), "instruction": instruction, "history": history}
-    looks = _looks(answer, element)
+    looks = pointing(answer, element)
     return Sample(scene=scene, kind="gui", input=asked, answer=answer, target=element, looks=looks)
-
-
-def _glances(answer: str, box: Box | None) -> tuple[Look, ...]:
-    """At one place for all of `answer`: "grey" and "green" part only at their fourth character."""
-    return tuple(Look(after=after, box=box) for after in range(len(answer)))
 
 
 PAGE_QUESTIONS = 0.6
@@ -213,7 +179,7 @@ PAGE_QUESTIONS = 0.6
 
 def _sign(rng: random.Random, level: int, shared: random.Random) -> Sample:
     scene = pages.draw(rng, level, shared)
-    question, answer, looks = "What does it say?", scene.text, _read(scene)
+    question, answer, looks = "What does it say?", scene.text, reading(scene)
     if rng.random() < PAGE_QUESTIONS:
         about = [
             ("What colour is the text?", scene.ink),
@@ -222,13 +188,13 @@ def _sign(rng: random.Random, level: int, shared: random.Random) -> Sample:
         if pages.LEVELS[level].mixed:
             about.append(("What colour is the background?", scene.paper))
         question, answer = rng.choice(about)
-        looks = _glances(answer, scene.glyphs[0].box)
+        looks = glancing(answer, scene.glyphs[0].box)
     return Sample(scene=scene, kind="chat", input={"prompt": question}, answer=answer, looks=looks)
 
 
 def _look(rng: random.Random, level: int, scene: Scene) -> Sample:
     question, answer, target = windows.question(rng, scene)
-    looks = _glances(answer, click_patch(target) if target else None)
+    looks = glancing(answer, click_patch(target) if target else None)
     asked = {"prompt": question}
     return Sample(scene=scene, kind="chat", input=asked, answer=answer, target=target, looks=looks)
 
@@ -265,6 +231,7 @@ def _echo(rng: random.Random, level: int, shared: random.Random) -> Sample:
 DRAW: dict[Task, Callable[[random.Random, int, random.Random], Sample]] = {
     "tower": _tower,
     "ocr": _ocr,
+    "boxes": _boxes,
     "sign": _sign,
     "talk": _talk,
     "echo": _echo,
@@ -276,6 +243,7 @@ ASK: dict[Task, Callable[[random.Random, int, Scene], Sample]] = {"gui": _gui, "
 LEVELS: dict[Task, int] = {
     "tower": len(pages.DENSE_FONTS),
     "ocr": len(pages.LEVELS),
+    "boxes": len(pages.LEVELS),
     "gui": len(windows.LEVELS),
     "sign": len(pages.LEVELS),
     "look": len(windows.LEVELS),

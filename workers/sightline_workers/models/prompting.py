@@ -10,6 +10,9 @@ from typing import Any
 
 from .tokenizer import IMAGE_PAD, VISION_END, VISION_START
 
+CUT_OFF = "<...>"
+"""Behind an answer that did not end by itself, so that it can never be counted as right."""
+
 
 def render(messages: Sequence[dict[str, Any]]) -> str:
     """The prompt's text: ChatML turns, one placeholder for each image, and the opening of the answer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import pages
+from . import pages, windows
 from .lessons import GROUP, Sample, Task, sample
 
 
@@ -39,6 +39,12 @@ SETS = (
         "dark too, 22 further punctuation marks",
     ),
     Set(
+        name="ocr-boxes",
+        task="boxes",
+        level=pages.EASY,
+        about="ocr `boxes` of pages like ocr-easy's",
+    ),
+    Set(
         name="gui-buttons",
         task="gui",
         level=4,
@@ -48,9 +54,15 @@ SETS = (
     Set(
         name="gui-all",
         task="gui",
-        level=6,
+        level=windows.EVERYTHING,
         about="gui, `computer_use` and `mobile_use`: up to 6 buttons, fields, checkboxes and menus; click, type into a "
         "named field after clicking it, end when it is done or not there",
+    ),
+    Set(
+        name="gui-dark",
+        task="gui",
+        level=windows.DARK,
+        about="gui like gui-all's, in dark windows: light text on dark, buttons in dark shades",
     ),
     Set(
         name="chat-page",
@@ -61,9 +73,15 @@ SETS = (
     Set(
         name="chat-window",
         task="look",
-        level=6,
+        level=windows.EVERYTHING,
         about="chat about windows like gui-all's: how many buttons, what colour is the button …, is there a button …, "
         "is the box … ticked",
+    ),
+    Set(
+        name="chat-dark",
+        task="look",
+        level=windows.DARK,
+        about="chat like chat-window's, about dark windows",
     ),
     Set(name="chat-talk", task="talk", level=0, about="chat without a picture: ten openings of small talk"),
 )

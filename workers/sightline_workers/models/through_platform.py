@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from .lessons import Sample
-from .scoring import Answer
+from .scoring import Answer, Block, pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -89,7 +89,15 @@ def answer_of(job: Job) -> Answer:
         return Answer(text="")
     match job.kind:
         case "ocr":
-            return Answer(text=job.output["pages"][0]["text"])
+            page = job.output["pages"][0]
+            blocks = None
+            # What was whole only after a second, constrained call is not the model's own.
+            if job.output["mode"] == "boxes" and page["attempts"] == 1 and not page["warnings"]:
+                blocks = tuple(
+                    Block(text=block["text_content"], box=pixels(block["bbox_px"]))
+                    for block in page["blocks"]
+                )
+            return Answer(text=page["text"], blocks=blocks)
         case "gui":
             at = (job.output.get("resolved") or {}).get("point_px")
             point = (at[0], at[1]) if at else None

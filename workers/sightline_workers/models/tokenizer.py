@@ -18,7 +18,7 @@ from sightline.kinds.gui import prompt as gui
 from sightline.kinds.ocr import prompt as ocr
 
 VOCABULARY = 512
-"""Rows of the embedding; those above the known tokens are spare, so that a phrase can be added later."""
+"""Rows of the embedding; all of them are taken."""
 
 VISION_START, VISION_END = "<|vision_start|>", "<|vision_end|>"
 IMAGE_PAD, VIDEO_PAD = "<|image_pad|>", "<|video_pad|>"
@@ -50,7 +50,14 @@ PROGRESS = (
 """What stands between an instruction and the steps done so far."""
 
 STEP = 20
-"""Clicks are answered in steps of this many thousandths of the picture: 4 px off at most."""
+"""Clicks and boxes are answered in steps of this many thousandths of the picture: 4 px off at most."""
+
+LOWEST = 160
+"""From this many thousandths on the lower edge of a box is one token. Above it no line of 26 px ends, and a smaller one
+hardly ever; it would be some tokens more."""
+
+CONTENT = '], "text_content": "'
+"""What follows the coordinates of a line's box."""
 
 TURNS = ("system\n", "user\n", "assistant\n")
 """What follows <|im_start|>."""
@@ -75,8 +82,8 @@ def phrases() -> list[str]:
     for tool in ("computer_use", "mobile_use"):
         parts.append(f'{{"name": "{tool}", "arguments": {{"action": "terminate", "status": "failure"}}}}')
         parts.append(f'{{"name": "{tool}", "arguments": {{"action": "type", "text": "')
-    parts += ["]}}", '"}}', "Click the button ", " into the field ", '[{"bbox_2d": [', '], "text_content": "']
-    parts += ['"}, {"bbox_2d": [', '"}]', "What does it say?", "How many buttons are there?"]
+    parts += ["]}}", '"}}', "Click the button ", " into the field ", '[{"bbox_2d": ', CONTENT]
+    parts += ['"}, {"bbox_2d": ', '"}]', "What does it say?", "How many buttons are there?"]
     parts += [
         "What colour is the button ",
         "What colour is the text?",
@@ -92,10 +99,10 @@ def phrases() -> list[str]:
     ]
     for tool in ("computer_use", "mobile_use"):
         parts.append(f'{{"name": "{tool}", "arguments": {{"action": "terminate", "status": "success"}}}}')
-    # Places in steps: each of them is one choice for the model, not three digits.
-    parts += [f"[{step}, " for step in range(0, 1000, STEP)] + [
-        f"{step}]}}}}" for step in range(0, 1000, STEP)
-    ]
+    # Places in steps: each of them is one choice for the model, not three digits. A box begins as a click does.
+    steps = range(0, 1000, STEP)
+    parts += [f"[{step}, " for step in steps] + [f"{step}]}}}}" for step in steps]
+    parts += [f"{step}, " for step in steps] + [f"{step}{CONTENT}" for step in steps if step >= LOWEST]
     return list(dict.fromkeys(parts))
 
 

@@ -39,7 +39,16 @@ from .release import release
 from .sets import SETS
 from .training import LANES, RATE, WARM, Training
 
-SIZES: dict[Task, int] = {"tower": 24, "ocr": 14, "gui": 7, "sign": 14, "look": 7, "talk": 32, "echo": 48}
+SIZES: dict[Task, int] = {
+    "tower": 24,
+    "ocr": 14,
+    "boxes": 12,
+    "gui": 7,
+    "sign": 14,
+    "look": 7,
+    "talk": 32,
+    "echo": 48,
+}
 """Pictures, or questions without one, a batch, such that all batches take about the same time."""
 
 

@@ -20,7 +20,7 @@ from .batch import Batch
 from .curriculum import HOME, Curriculum
 from .heads import PatchHeads, looking
 from .lessons import TASKS, Task
-from .tokenizer import STEP, token_ids
+from .tokenizer import CONTENT, STEP, token_ids
 
 RATE = 7e-4
 """Learning rate of everything that AdamW trains; 1e-3 is known not to learn from nothing."""
@@ -45,9 +45,10 @@ LOOKING = 0.5
 """Weight of the loss on where to look beside the answers' loss."""
 
 CHOICE = 4.0
-"""Weight of the tokens that a gui or chat answer is decided by; all the others can be told without the picture."""
+"""Weight of the tokens that a gui or chat answer is decided by; all the others can be told without the picture. Of
+`boxes` these are the places, which take longer to learn than the characters."""
 
-CHOOSING: tuple[Task, ...] = ("gui", "look", "sign")
+CHOOSING: tuple[Task, ...] = ("boxes", "gui", "look", "sign")
 """The tasks with such answers."""
 
 WATCHED = 2
@@ -58,13 +59,16 @@ LANES = 2
 every step sees two tasks."""
 
 
-def _right(said: Tensor, wanted: Tensor) -> Tensor:
-    """Which tokens are right; of a click's place the neighbouring step will do."""
+def _places(ids: Tensor) -> Tensor:
+    """Which tokens are places in steps."""
     steps = token_ids()
-    first, last = steps["[0, "], steps[f"{1000 - STEP}]}}}}"]
+    return (ids >= steps["[0, "]) & (ids <= steps[f"{1000 - STEP}{CONTENT}"])
+
+
+def _right(said: Tensor, wanted: Tensor) -> Tensor:
+    """Which tokens are right; of a place the neighbouring step will do."""
     near = (said - wanted).abs() <= 1
-    place = (wanted >= first) & (wanted <= last)
-    return (said == wanted) | (place & near)
+    return (said == wanted) | (_places(wanted) & near)
 
 
 class Training:
@@ -209,8 +213,9 @@ class Training:
         if batch.looks is not None:
             looks = torch.from_numpy(batch.looks).to(self.device)
             looked, found = looking(attention, looks)
+            chosen = _places(target) if batch.task == "boxes" else looks[:, :-1].any(-1)[wanted]
             if batch.task in CHOOSING:
-                weight = 1 + (CHOICE - 1) * looks[:, :-1].any(-1)[wanted]
+                weight = 1 + (CHOICE - 1) * chosen
                 loss = (each * weight).sum() / weight.sum()
             loss = loss + LOOKING * looked
             numbers |= {"looked": looked.item(), "found": found.item()}

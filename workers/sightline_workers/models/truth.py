@@ -4,9 +4,9 @@ Of each 16 x 16 px patch: the character over its centre, that character's place 
 lies, or a click on it; the colour of the element it lies in; how far the patch's centre is from the character's left
 edge and from the top of its line: a page shares these two, and who knows them knows which pieces of strokes belong
 together; the element's kind, and its number among the buttons; the characters over its left and its right edge, since
-narrow letters lie between two centres; a page's colours of ink and paper; and where an element's label begins, its
-further characters, without which "Start" was clicked where "Stop" was meant. The heads that learn this are thrown away
-at export.
+narrow letters lie between two centres; a page's colours of ink and paper; where an element's label begins, its
+further characters, without which "Start" was clicked where "Stop" was meant; and on a page, where a line begins and
+where it ends, the sides of its box that lie there. The heads that learn this are thrown away at export.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .config import MERGE, PATCH
 from .drawing import colours
-from .drawing.scene import Box, Element, Scene
+from .drawing.scene import Box, Element, Line, Scene
 from .patches import order
 from .tokenizer import STEP
 
@@ -32,7 +32,7 @@ CLASSES = (
     8,
     52,
     52,
-    1 + len(colours.FILLS),
+    1 + len(colours.PAINTS),
     33,
     41,
     1 + len(KINDS),
@@ -42,11 +42,16 @@ CLASSES = (
     1 + len(SHADES),
     1 + len(SHADES),
     *(98,) * 5,
+    52,
+    52,
 )
 """How many classes each of the questions has; class 0 says "nothing here"."""
 
 LETTERS = slice(14, 19)
 """The questions after a label's characters from its second one on."""
+
+BEGINS, ENDS = (3, 4), (19, 20)
+"""The questions after the steps of x and y: of a click, or of a line's upper left corner; of its lower right one."""
 
 SIDES = ((10, 3), (11, PATCH - 3))
 """The questions after the characters beside the centre, and how far in px from the patch's left edge those lie."""
@@ -81,6 +86,30 @@ def place_of(scene: Scene, element: Element) -> tuple[int, int]:
     return step_of(x + PATCH // 2, width), step_of(y + PATCH // 2, height)
 
 
+def box_of(scene: Scene, line: Line) -> tuple[int, int, int, int]:
+    """The steps of x1, y1, x2 and y2 in which the box of `line` is answered."""
+    (x1, y1, x2, y2), (width, height) = line.box, scene.image.size
+    return step_of(x1, width), step_of(y1, height), step_of(x2, width), step_of(y2, height)
+
+
+def beginning(line: Line) -> Box:
+    """A patch's width from where `line` begins, px."""
+    x1, y1, _, y2 = line.box
+    return x1, y1, x1 + PATCH, y2
+
+
+def ending(scene: Scene, line: Line) -> Box:
+    """A patch's width from where `line` ends, or up to there where the picture ends too, px."""
+    _, y1, x2, y2 = line.box
+    left = x2 if goes_on(scene, line) else x2 - PATCH
+    return left, y1, left + PATCH, y2
+
+
+def goes_on(scene: Scene, line: Line) -> bool:
+    """Whether the picture goes on behind `line`, so that its end can be seen."""
+    return line.box[2] + PATCH // 2 < scene.image.width
+
+
 def of_patches(scene: Scene) -> NDArray[np.int64]:
     """(questions, patches): the answers to the questions of `CLASSES`, in Qwen's patch order."""
     columns, rows = scene.image.width // PATCH, scene.image.height // PATCH
@@ -107,6 +136,10 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         cell = (span(y1, y2), span(x, x + PATCH))
         _mark(grid, cell, end, len(line.text), row)
         _align(grid, cell, x, y1)
+        if not scene.elements:
+            left, steps = line.box[0], box_of(scene, line)
+            _bound(grid, (span(y1, y2), span(left, left + PATCH)), BEGINS, steps[:2])
+            _bound(grid, (span(y1, y2), span(x - PATCH, x + PATCH)), ENDS, steps[2:])
     if scene.elements:
         # Every patch knows where it is; where a label begins, the whole token knows where exactly a click goes. A
         # label may begin in two tokens, one above the other, and the text model looks at either.
@@ -124,7 +157,7 @@ def of_patches(scene: Scene) -> NDArray[np.int64]:
         buttons += element.kind == "button"
         x1, y1, x2, y2 = element.box
         cell = (span(y1, y2), span(x1, x2))
-        grid[5][cell] = 1 + colours.FILLS.index(element.colour) if element.colour else 0
+        grid[5][cell] = 1 + colours.PAINTS.index(element.colour) if element.colour else 0
         grid[8][cell] = 1 + KINDS.index((element.kind, element.ticked))
         grid[9][cell] = min(CLASSES[9] - 1, buttons) if element.kind == "button" else 0
     return grid.reshape(len(CLASSES), -1)[:, order(rows, columns)]
@@ -163,6 +196,17 @@ def _mark(grid: NDArray[np.int64], cell: tuple[slice, slice], char: int, column:
     """Write a character's class, its column and its row (counted from 0) into the patches of `cell`."""
     for number, value in enumerate((char, column + 1, row + 1)):
         grid[number][cell] = min(CLASSES[number] - 1, value)
+
+
+def _bound(
+    grid: NDArray[np.int64],
+    cell: tuple[slice, slice],
+    questions: tuple[int, int],
+    steps: tuple[int, int],
+) -> None:
+    """Write one corner of a line's box, the steps of its x and its y, into the patches of `cell`."""
+    for number, step in zip(questions, steps, strict=True):
+        grid[number][cell] = 1 + step
 
 
 def _align(grid: NDArray[np.int64], cell: tuple[slice, slice], left: int, top: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from .drawing import Control, Element, Scene, WindowStyle, colours, draw_window, fonts, words
+from .drawing import Control, Element, Scene, WindowStyle, colours, draw_window, fonts, themes, words
 from .drawing.scene import Box, Kind
 from .drawing.window import extent
 
@@ -38,6 +38,7 @@ class WindowLevel:
     """How often the wanted control is not there."""
     steps: bool = False
     """Tasks of more than one step: what was done before is told."""
+    theme: themes.Theme = themes.LIGHT
 
 
 LEVELS = (
@@ -60,8 +61,23 @@ LEVELS = (
         sizes=(22, 24, 26),
         faces=EVERY,
     ),
+    WindowLevel(
+        controls=(1, 6),
+        anywhere=True,
+        kinds=True,
+        canvases=(DESK, TALL, PHONE),
+        missing=0.15,
+        steps=True,
+        theme=themes.DARK,
+    ),
 )
 """Each level goes a little beyond the one before it."""
+
+EVERYTHING = 6
+"""The level with every kind of control and of task."""
+
+DARK = 8
+"""The same with dark windows."""
 
 PLACES = ((32, 64), (192, 64), (32, 128), (192, 128))
 """Where labels begin on the grid, in px: the corners of image tokens."""
@@ -83,10 +99,10 @@ def _labels(rng: random.Random, count: int, longest: int) -> list[str]:
     return found
 
 
-def _control(rng: random.Random, kind: Kind, label: str, at: tuple[int, int]) -> Control:
+def _control(rng: random.Random, kind: Kind, label: str, at: tuple[int, int], theme: themes.Theme) -> Control:
     if kind == "button":
-        colour = rng.choice(colours.FILLS)
-        return Control(label=label, at=at, colour=colour, fill=colours.tint(rng, colour))
+        colour = rng.choice(tuple(theme.paints))
+        return Control(label=label, at=at, colour=colour, fill=colours.near(rng, theme.paints[colour]))
     return Control(
         label=label,
         at=at,
@@ -102,7 +118,7 @@ def _on_grid(rng: random.Random, level: WindowLevel) -> list[Control]:
     places = rng.sample(PLACES, rng.randint(*level.controls))
     labels = _labels(rng, len(places), LONGEST - (1 if level.freedom else 0))
     moved = [(x + rng.randint(-across, across), y + rng.randint(-down, down)) for x, y in places]
-    return [_control(rng, "button", label, at) for label, at in zip(labels, moved, strict=True)]
+    return [_control(rng, "button", label, at, level.theme) for label, at in zip(labels, moved, strict=True)]
 
 
 def _menu(rng: random.Random, style: WindowStyle) -> list[Control]:
@@ -110,7 +126,7 @@ def _menu(rng: random.Random, style: WindowStyle) -> list[Control]:
     controls: list[Control] = []
     x = style.pad_x + rng.randint(0, 12)
     for label in _labels(rng, rng.randint(2, 3), 5):
-        control = _control(rng, "menu", label, (x, style.bar_height))
+        control = _control(rng, "menu", label, (x, style.bar_height), style.theme)
         if extent(control, style)[2] > style.width:
             break
         controls.append(control)
@@ -137,7 +153,7 @@ def _anywhere(rng: random.Random, level: WindowLevel, style: WindowStyle) -> lis
     labels = [one for one in _labels(rng, count + 3, LONGEST) if one not in {c.label for c in controls}]
     for label in labels[: count - len(controls)]:
         kind: Kind = rng.choice(("button", "button", "field", "checkbox")) if level.kinds else "button"
-        control = _control(rng, kind, label, (0, 0))
+        control = _control(rng, kind, label, (0, 0), style.theme)
         x1, y1, x2, y2 = extent(control, style)
         for x, y in _spots(rng, (x2 - x1, y2 - y1), top, style):
             row = top + (y - top) // pitch * pitch if pitch else y
@@ -163,7 +179,8 @@ def _style(rng: random.Random, level: WindowLevel, canvas: Canvas) -> WindowStyl
         bar=rng.choice(("blue", "grey", "purple", "green")),
         face=rng.choice(level.faces),
         size=rng.choice(level.sizes),
-        body_rgb=colours.shade(rng, "white"),
+        theme=level.theme,
+        body_rgb=colours.near(rng, level.theme.body),
     )
 
 

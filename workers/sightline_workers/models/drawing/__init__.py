@@ -1,6 +1,6 @@
 """Pictures of pages and windows with text in them, drawn as they are needed: for training, tests and the demo."""
 
-from . import colours, fonts, words
+from . import colours, fonts, themes, words
 from .demo import DemoImage, demo_images
 from .page import PageStyle, draw_page
 from .scene import Element, Glyph, Line, Scene
@@ -20,5 +20,6 @@ __all__ = [
     "draw_page",
     "draw_window",
     "fonts",
+    "themes",
     "words",
 ]

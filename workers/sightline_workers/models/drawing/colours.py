@@ -17,22 +17,11 @@ NAMES: dict[str, RGB] = {
     "purple": (130, 50, 160),
 }
 
-TINTS: dict[str, RGB] = {
-    "white": (250, 250, 250),
-    "grey": (200, 200, 200),
-    "red": (250, 165, 160),
-    "green": (160, 225, 165),
-    "blue": (165, 195, 250),
-    "yellow": (250, 235, 140),
-    "purple": (220, 175, 240),
-}
-"""The light shades that windows are painted with; their text is black."""
-
 INKS = ("black", "blue", "purple", "red", "green")
 """Colours of text on white."""
 
-FILLS = ("white", "grey", "red", "green", "blue", "yellow", "purple")
-"""Colours that buttons have."""
+PAINTS = ("white", "grey", "red", "green", "blue", "yellow", "purple", "black")
+"""Colours that buttons have, white in light windows alone and black in dark ones."""
 
 
 def luminance(colour: RGB) -> float:
@@ -43,15 +32,11 @@ def luminance(colour: RGB) -> float:
 
 def shade(rng: random.Random, name: str) -> RGB:
     """`name` as it differs from picture to picture."""
-    return _near(rng, NAMES[name])
+    return near(rng, NAMES[name])
 
 
-def tint(rng: random.Random, name: str) -> RGB:
-    """The light shade of `name` as it differs from window to window."""
-    return _near(rng, TINTS[name])
-
-
-def _near(rng: random.Random, colour: RGB) -> RGB:
+def near(rng: random.Random, colour: RGB) -> RGB:
+    """`colour` as it differs from picture to picture."""
     red, green, blue = (min(255, max(0, value + rng.randint(-12, 12))) for value in colour)
     return red, green, blue
 

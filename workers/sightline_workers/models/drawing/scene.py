@@ -46,7 +46,7 @@ class Element:
     """Where its label is written, within `box`."""
     kind: Kind = "button"
     colour: str | None = None
-    """The name of a button's fill, one of `colours.FILLS`."""
+    """The name of a button's fill, one of `colours.PAINTS`."""
     ticked: bool = False
     """Of a checkbox."""
 

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from . import fonts
-from .colours import NAMES, RGB, TINTS
+from .colours import RGB
 from .scene import Box, Element, Glyph, Kind, Line, Scene
+from .themes import LIGHT, Theme
 from .writing import write_line
-
-OUTLINE = (90, 90, 90)
-BAR = (205, 205, 205)
-"""The menu bar."""
 
 TICK_BOX = 22
 """Edge of a checkbox's square, px."""
@@ -52,9 +49,9 @@ class WindowStyle:
     face: fonts.Face = "DejaVuSansMono"
     size: int = 26
     bar: str = "blue"
-    body: str = "white"
+    theme: Theme = LIGHT
     body_rgb: RGB | None = None
-    """The very shade; the named colour itself where it is not given."""
+    """The very shade; the theme's own where it is not given."""
     pad_x: int = 10
     pad_y: int = 6
 
@@ -86,14 +83,17 @@ def extent(control: Control, style: WindowStyle) -> Box:
 
 def _draw_button(draw: ImageDraw.ImageDraw, control: Control, style: WindowStyle) -> Box:
     box = _within(extent(control, style), style)
-    fill = control.fill or TINTS[control.colour]
-    draw.rounded_rectangle((box[0], box[1], box[2] - 1, box[3] - 1), radius=6, fill=fill, outline=OUTLINE)
+    fill = control.fill or style.theme.paints[control.colour]
+    draw.rounded_rectangle(
+        (box[0], box[1], box[2] - 1, box[3] - 1), radius=6, fill=fill, outline=style.theme.outline
+    )
     return box
 
 
 def _draw_field(draw: ImageDraw.ImageDraw, control: Control, style: WindowStyle) -> Box:
     box = _within(extent(control, style), style)
-    draw.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=(255, 255, 255), outline=OUTLINE, width=2)
+    theme, edges = style.theme, (box[0], box[1], box[2] - 1, box[3] - 1)
+    draw.rectangle(edges, fill=theme.field, outline=theme.outline, width=2)
     return box
 
 
@@ -101,10 +101,11 @@ def _draw_checkbox(draw: ImageDraw.ImageDraw, control: Control, style: WindowSty
     x, y = control.at
     top = y + (style.line - TICK_BOX) // 2
     end_x, end_y = x + TICK_BOX - 1, top + TICK_BOX - 1
-    draw.rectangle((x, top, end_x, end_y), fill=(255, 255, 255), outline=OUTLINE, width=2)
+    theme = style.theme
+    draw.rectangle((x, top, end_x, end_y), fill=theme.field, outline=theme.outline, width=2)
     if control.ticked:
-        draw.line((x + 5, top + 11, x + 9, end_y - 5), fill=NAMES["blue"], width=3)
-        draw.line((x + 9, end_y - 5, end_x - 4, top + 5), fill=NAMES["blue"], width=3)
+        draw.line((x + 5, top + 11, x + 9, end_y - 5), fill=theme.tick, width=3)
+        draw.line((x + 9, end_y - 5, end_x - 4, top + 5), fill=theme.tick, width=3)
     return _within(extent(control, style), style)
 
 
@@ -115,18 +116,20 @@ def _label_at(control: Control) -> tuple[int, int]:
 
 def draw_window(controls: Sequence[Control], style: WindowStyle) -> Scene:
     """Draw a window with `controls`; its lines are the title and the labels, in that order."""
-    image = Image.new("RGB", (style.width, style.height), style.body_rgb or NAMES[style.body])
+    image = Image.new("RGB", (style.width, style.height), style.body_rgb or style.theme.body)
     draw = ImageDraw.Draw(image)
-    draw.rectangle((0, 0, style.width, style.bar_height - 1), fill=TINTS[style.bar])
+    draw.rectangle((0, 0, style.width, style.bar_height - 1), fill=style.theme.paints[style.bar])
     items = [control for control in controls if control.kind == "menu"]
     if items:
-        draw.rectangle((0, items[0].at[1], style.width, items[0].at[1] + style.line - 1), fill=BAR)
+        draw.rectangle(
+            (0, items[0].at[1], style.width, items[0].at[1] + style.line - 1), fill=style.theme.menu
+        )
     lines: list[Line] = []
     glyphs: list[Glyph] = []
 
     def write(text: str, at: tuple[int, int]) -> None:
         line, drawn = write_line(
-            draw, at=at, text=text, row=len(lines), face=style.face, size=style.size, ink=NAMES["black"]
+            draw, at=at, text=text, row=len(lines), face=style.face, size=style.size, ink=style.theme.ink
         )
         lines.append(line)
         glyphs.extend(drawn)
