@@ -9,10 +9,10 @@ from django.utils.safestring import SafeString
 from sightline import ids
 from sightline.jobs.models import Attempt
 from sightline_dashboard import badges
-from sightline_dashboard.admin.job_link import job_link
 from sightline_dashboard.admin.read_only import HistoryAdmin
 from sightline_dashboard.durations import duration
 from sightline_dashboard.flower import task_url
+from sightline_dashboard.job_link import job_link
 
 
 @admin.register(Attempt)

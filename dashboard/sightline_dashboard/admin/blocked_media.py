@@ -9,8 +9,8 @@ from sightline import ids
 from sightline.media import services
 from sightline.media.models import BlockedMedia
 from sightline_dashboard import badges
-from sightline_dashboard.admin.job_link import job_link
 from sightline_dashboard.admin.read_only import ReadOnlyAdmin, actor
+from sightline_dashboard.job_link import job_link
 
 
 @admin.register(BlockedMedia)

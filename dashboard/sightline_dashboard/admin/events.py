@@ -7,8 +7,8 @@ from django.utils.safestring import SafeString
 
 from sightline import ids
 from sightline.jobs.models import JobEvent
-from sightline_dashboard.admin.job_link import job_link
 from sightline_dashboard.admin.read_only import HistoryAdmin
+from sightline_dashboard.job_link import job_link
 
 
 @admin.register(JobEvent)

@@ -9,8 +9,8 @@ from sightline.near import switch
 from sightline.near.models import Check, Switch
 from sightline.near.verdict import Verdict
 from sightline_dashboard import badges
-from sightline_dashboard.admin.job_link import job_link
 from sightline_dashboard.admin.read_only import HistoryAdmin, ReadOnlyAdmin, actor
+from sightline_dashboard.job_link import job_link
 
 _STATUS = {
     Verdict.SAME: "succeeded",

@@ -9,6 +9,7 @@ from sightline.jobs.models import Attempt, Job, JobEvent
 from sightline.jobs.services.retry import RETRYABLE
 from sightline.jobs.status import ACTIVE
 from sightline_dashboard.flower import task_url
+from sightline_dashboard.job_link import job_link
 from sightline_dashboard.jobpage import chat, gui, ocr
 from sightline_dashboard.jobpage.follow import follow_url
 from sightline_dashboard.jobpage.images import Shown, shown
@@ -57,6 +58,8 @@ class Page:
     can_cancel: bool
     can_retry: bool
     can_edit: bool
+    answered_by: str
+    """How, when no engine did it for this job; else empty."""
     can_replay: bool
     live: bool
     follow: str
@@ -85,10 +88,18 @@ def build(job: Job, *, base_url: str) -> Page:
         can_cancel=job.status in ACTIVE,
         can_retry=job.status in RETRYABLE and job.erased_at is None,
         can_edit=job.status in RETRYABLE and job.erased_at is None and job.session is None,
+        answered_by=_SERVED.get(job.served_from, ""),
         can_replay=job.erased_at is None,
         live=job.status in ACTIVE,
         follow=follow_url(job),
     )
+
+
+_SERVED = {
+    "cache": "from the cache",
+    "near": "from the near cache",
+    "coalesced": "by the job that it followed",
+}
 
 
 def _row(attempt: Attempt) -> Row:
@@ -121,7 +132,7 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
         ("Finish", job.finish_reason),
         ("Served from", job.served_from),
         ("Suspect", "reruns alone: it was aboard an engine that died" if job.suspect else ""),
-        ("Answer of", ids.encode(ids.JOB, job.source) if job.source else ""),
+        ("Answer of", job_link(job.source) if job.source else ""),
         ("Session", ids.encode(ids.SESSION, job.session) if job.session else ""),
         ("Parked until", job.parked_until if job.source is None else None),
         ("Deadline", job.deadline_at),

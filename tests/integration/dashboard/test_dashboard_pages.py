@@ -252,3 +252,12 @@ def _rows(page: str) -> str:
     """The table of a list, without the search box above it."""
     _, _, below = page.partition('id="result_list"')
     return below.partition("</table>")[0]
+
+
+def test_an_answer_from_the_cache_leads_to_the_job_that_made_it(stage: Any, operator: Client) -> None:
+    first, job = stage.job(stories.click()), stage.job(stories.click(), dice=2)
+    Attempt.objects.filter(job=job).delete()
+    Job.objects.filter(pk=job.pk).update(served_from="cache", source=first.pk, claimed_at=None)
+    text = operator.get(reverse("admin:jobs_job_change", args=[job.public_id])).content.decode()
+    assert "None: it was answered from the cache." in text
+    assert f'href="{reverse("admin:jobs_job_change", args=[first.public_id])}"' in text
