@@ -6,16 +6,18 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from unfold.admin import ModelAdmin
 
+from sightline_dashboard import navigation
 from sightline_dashboard.keyset import KeysetChangeList
 
 
 class NamedList(ModelAdmin):  # type: ignore[misc]
-    """Its list is called what the rows are, not "Select job to view"."""
+    """Its list is called what the side bar calls it, not "Select job to view"."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        title = str(self.opts.verbose_name_plural).capitalize()
+        plural = str(self.opts.verbose_name_plural).capitalize()
+        title = navigation.names().get(request.path, plural)
         shown: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
         return shown
 

@@ -42,7 +42,12 @@ def charts(*, name: str, now: datetime) -> dict[str, Any]:
             _chart("depth", "Waiting jobs", "", queues.series(_get("depth"), max)),
             _chart("wait", "Wait p95", "ms", queues.series(_get("wait_p95_ms"), max)),
             _chart("ended", "Ended a minute", "", queues.series(_ended(bad=False), sum, a_minute)),
-            _chart("failed", "Failed a minute", "", queues.series(_ended(bad=True), sum, a_minute)),
+            _chart(
+                "failed",
+                "Failed, incomplete or expired a minute",
+                "",
+                queues.series(_ended(bad=True), sum, a_minute),
+            ),
             _chart("kv", "KV cache in use", "%", groups.series(_get("kv_usage"), max, 100)),
             _chart("load", "GPU load", "%", groups.series(_get("gpu_load"), max, 100)),
         ],

@@ -261,3 +261,21 @@ def test_an_answer_from_the_cache_leads_to_the_job_that_made_it(stage: Any, oper
     text = operator.get(reverse("admin:jobs_job_change", args=[job.public_id])).content.decode()
     assert "None: it was answered from the cache." in text
     assert f'href="{reverse("admin:jobs_job_change", args=[first.public_id])}"' in text
+
+
+@pytest.mark.parametrize(
+    ("list_of", "name"),
+    [
+        ("audit_entry", "Audit"),
+        ("triage_bulk", "Bulk acts"),
+        ("fleet_group", "GPU groups"),
+        ("jobs_job", "Jobs"),
+    ],
+)
+def test_a_list_has_the_side_bar_s_name_in_the_browser_s_tab(
+    operator: Client, list_of: str, name: str
+) -> None:
+    text = operator.get(reverse(f"admin:{list_of}_changelist")).content.decode()
+    title = re.search(r"<title>\s*(.*?)\s*</title>", text, re.DOTALL)
+    assert title is not None
+    assert html.unescape(title[1]).startswith(name)
