@@ -31,6 +31,18 @@ def test_the_engine_is_quiet_unless_it_has_an_error(
     assert "INFO loading" in (tmp_path / "engine-cpu0.log").read_text()
 
 
+def test_what_an_engine_says_while_the_platform_stops_is_in_its_file_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = Screen(tmp_path, verbose=False)
+    screen.stopping()
+    screen.line("group-cpu0", "engine  | ERROR AsyncLLM output_handler failed: EngineDeadError")
+    screen.line("group-cpu0", "gui     | ERROR a job was lost")
+    screen.close()
+    assert capsys.readouterr().out == "gui-cpu0     │ ERROR a job was lost\n"
+    assert "EngineDeadError" in (tmp_path / "engine-cpu0.log").read_text()
+
+
 def test_what_goes_as_it_should_is_in_the_files_and_warnings_are_shown_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

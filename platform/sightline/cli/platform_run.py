@@ -123,6 +123,7 @@ def _prepare(screen: Screen) -> str:
 
 def _say_stopping(screen: Screen, stop: threading.Event) -> None:
     stop.wait()
+    screen.stopping()
     screen.progress("")
     screen.say(
         "Stopping: running jobs may end first. Ctrl-C again kills them; they run again at the next start."

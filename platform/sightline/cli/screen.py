@@ -34,6 +34,7 @@ class Screen:
         self._files: dict[str, TextIO] = {}
         self._colours: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._stopping = False
         self._status: Status | None = None
         self._progress = ""
         self._progress_since = 0.0
@@ -44,7 +45,7 @@ class Screen:
         source, text = _source(name, text)
         with self._lock:
             self._keep(source, text)
-            if text.strip() and (self.verbose or _matters(source, text)):
+            if text.strip() and (self.verbose or self._shows(source, text)):
                 self._print(source, Text(text))
 
     def event(self, name: str, text: str, *, style: str = "yellow") -> None:
@@ -80,6 +81,11 @@ class Screen:
             else:
                 self._status.update(seconds)
 
+    def stopping(self) -> None:
+        """From now on an engine complains of nothing but its own end: that is for its file."""
+        with self._lock:
+            self._stopping = True
+
     def close(self) -> None:
         self.progress("")
         with self._lock:
@@ -89,6 +95,9 @@ class Screen:
 
     def log_file(self, name: str) -> Path:
         return self._folder / f"{name}.log"
+
+    def _shows(self, source: str, text: str) -> bool:
+        return not (self._stopping and _program(source) == "engine") and _matters(source, text)
 
     def _print(self, name: str, text: Text) -> None:
         colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
@@ -107,11 +116,16 @@ class Screen:
 
 def _matters(source: str, text: str) -> bool:
     """Should a person see it? What has no level, such as a traceback, is judged by who says it."""
-    quiet = source.partition("-")[0] in _QUIET_SOURCES
+    quiet = _program(source) in _QUIET_SOURCES
     if level := _LEVEL.match(text):
         shown = level[1] in (_SHOWN - {"WARNING"} if quiet else _SHOWN)
         return shown and not _SAID_OTHERWISE.search(text)
     return not quiet or _TROUBLE.search(text) is not None
+
+
+def _program(source: str) -> str:
+    """`engine-cpu0` → `engine`."""
+    return source.partition("-")[0]
 
 
 def _source(name: str, text: str) -> tuple[str, str]:
