@@ -110,6 +110,9 @@ def test_the_demo_runs_three_jobs_and_leaves_nothing_behind(home: Path, env: dic
     for kind in ("ocr", "gui", "chat"):
         assert re.search(rf"^{kind}  succeeded", terminal.text, re.MULTILINE)
         assert f"{home}/demo/{kind}.png" in terminal.text
+    assert len(re.findall(r"/admin/jobs/job/job_\w+/change/$", terminal.text, re.MULTILINE)) == 3
+    assert len(list((home / "demo" / "pages").glob("*.png"))) == 3
+    assert len((home / "requests.jsonl").read_text().splitlines()) == 3
 
 
 def test_the_addresses_are_the_last_that_a_demo_shows_and_its_log_lines_are_in_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 JOB_TIMEOUT_S = 300.0
 MAX_TOKENS = 256
+QUESTIONS = ("Who are you?", "What can you do?", "Repeat: Gate B12")
+"""The lines of the batch to try, one request each."""
 
 SHIPPED = (
     "These answers are those of the small model that ships: it knows drawings like these and nothing else. For real\n"
@@ -57,7 +60,9 @@ def demo(once: bool, twin: bool, verbose: bool) -> None:
     from sightline.cli.platform_run import run
 
     def show(running: Running) -> int | None:
-        succeeded = run_examples(running, draw(settings.HOME / "demo"))
+        examples = draw(settings.HOME / "demo")
+        write_to_try(settings.HOME, model=settings.DEFAULT_MODEL)
+        succeeded = run_examples(running, examples)
         # The model of the first tag is the one that ships where no checkpoint is named.
         named = "checkpoint" in settings.MODELS[settings.DEFAULT_MODEL]
         if not (twin or settings.ENGINE_URLS or named):
@@ -85,6 +90,26 @@ def draw(folder: Path) -> list[Example]:
         expected = f"the button {drawn.text} at {drawn.box}" if drawn.box else drawn.text
         examples.append(Example(kind=kind, image=path, input=asked[kind], expected=expected))
     return examples
+
+
+def write_to_try(home: Path, *, model: str) -> None:
+    """What the README's commands take: a folder of pages, and a batch file unless there is one already."""
+    from sightline_workers.models.drawing.demo import demo_pages
+
+    pages = home / "demo" / "pages"
+    pages.mkdir(parents=True, exist_ok=True)
+    for name, drawn in demo_pages().items():
+        drawn.image.save(pages / f"{name}.png")
+    requests = home / "requests.jsonl"
+    if not requests.exists():
+        lines = (_request(number, text, model) for number, text in enumerate(QUESTIONS, start=1))
+        requests.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _request(number: int, text: str, model: str) -> dict[str, Any]:
+    """A line of OpenAI's batch file."""
+    body = {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 64}
+    return {"custom_id": f"line-{number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
 
 
 def run_examples(running: Running, examples: list[Example]) -> bool:
@@ -134,4 +159,4 @@ def _show(running: Running, example: Example, job: Job) -> None:
     say(f"  image   {example.image}{example.question}")
     say(Text("  result  " + result_text(job).replace("\n", "\n          ")))
     say(Text("  drawn   " + example.expected.replace("\n", "\n          "), style="dim"))
-    say(f"  details {running.url}/admin/jobs/job/?q={job.id}\n")
+    say(f"  details {running.url}/admin/jobs/job/{job.id}/change/\n")

@@ -13,7 +13,7 @@ from support.platform import TENANTS, Platform
 
 from sightline.client import Client
 from sightline_workers.models import checkpoint, through_platform
-from sightline_workers.models.drawing import demo_images
+from sightline_workers.models.drawing import demo_images, demo_pages
 from sightline_workers.models.scoring import inside, right, score
 from sightline_workers.models.sets import SETS
 
@@ -44,6 +44,12 @@ def test_the_demo_shows_a_right_answer(client: Client, kind: str) -> None:
         assert inside(given.point, drawn.box)
     else:
         assert given.text == drawn.text
+
+
+@pytest.mark.parametrize("name", sorted(demo_pages()))
+def test_the_pages_to_try_are_read_rightly(client: Client, name: str) -> None:
+    drawn = demo_pages()[name]
+    assert through_platform.ask_one(client, "ocr", {"mode": "text"}, drawn.image).text == drawn.text
 
 
 def test_small_talk_says_what_it_is(client: Client) -> None:

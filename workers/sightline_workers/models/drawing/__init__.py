@@ -1,7 +1,7 @@
 """Pictures of pages and windows with text in them, drawn as they are needed: for training, tests and the demo."""
 
 from . import colours, fonts, themes, words
-from .demo import DemoImage, demo_images
+from .demo import DemoImage, demo_images, demo_pages
 from .page import PageStyle, draw_page
 from .scene import Element, Glyph, Line, Scene
 from .window import Control, WindowStyle, draw_window
@@ -17,6 +17,7 @@ __all__ = [
     "WindowStyle",
     "colours",
     "demo_images",
+    "demo_pages",
     "draw_page",
     "draw_window",
     "fonts",

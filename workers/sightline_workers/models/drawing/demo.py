@@ -1,4 +1,4 @@
-"""The three pictures of the demo, with what a right answer to each of them is."""
+"""The pictures of the demo, with what a right answer to each of them is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL.Image import Image
 
 from .page import PageStyle, draw_page
-from .scene import Box
+from .scene import Box, Scene
 from .window import Control, WindowStyle, draw_window
 
 
@@ -44,4 +44,14 @@ def demo_images() -> dict[str, DemoImage]:
         "ocr": DemoImage(image=receipt.image, prompt="", text=receipt.text),
         "gui": DemoImage(image=window.image, prompt="Click Close", text="Close", box=close.box),
         "chat": DemoImage(image=sign.image, prompt="What does it say?", text="Gate B12"),
+    }
+
+
+def demo_pages() -> dict[str, Scene]:
+    """Pages for ocr by name: a folder to read."""
+    style = PageStyle(width=320, height=128, left=18, top=15)
+    return {
+        "order": draw_page(["Order: 4417", "2 x Tea 5.20", "Paid 10.40"], style),
+        "seat": draw_page(["Flight: LH402", "Gate B12", "Seat: 14C"], style),
+        "street": draw_page(["Street: K7", "Floor 3", "Room: 204"], style),
     }
