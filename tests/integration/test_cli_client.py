@@ -330,9 +330,9 @@ def test_a_recipe_runs_as_it_stands(
     platform: Platform, shell: Shell, tmp_path: Path, title: str, language: str, code: str
 ) -> None:
     data = tmp_path / ".sightline"
-    (data / "demo").mkdir(parents=True)
+    (data / "demo" / "pages").mkdir(parents=True)
     (data / "api-key").write_text(platform.keys[TENANTS[1]] + "\n")
-    for name in ("ocr", "gui"):
+    for name in ("ocr", "gui", "pages/seat"):
         (data / "demo" / f"{name}.png").write_bytes(picture(5))
     program = [sys.executable, "-c"] if language == "python" else ["bash", "-euo", "pipefail", "-c"]
     ran = subprocess.run(
@@ -477,7 +477,8 @@ def test_a_search_is_acted_on_after_it_was_counted(platform: Platform, shell: Sh
         shell.run("submit", "ocr", str(image), "--tag", "crowd", "--no-wait")
     search = "tag:crowd status:queued"
     chosen = json.loads(shell.run("bulk", "cancel", search, "--dry-run", "--json"))
-    assert (chosen["state"], chosen["total"]) == ("frozen", 4)
+    assert (chosen["state"], chosen["total"]) == ("stopped", 4)
+    assert "Nothing was done" in shell.run("bulk", "cancel", search, "--dry-run")
     asked = shell.start("bulk", "cancel", search)
     _, told = asked.communicate(timeout=60)  # nobody answers
     assert (asked.returncode, "4 jobs; 4 ocr; 4 queued" in told) == (1, True)
@@ -486,9 +487,15 @@ def test_a_search_is_acted_on_after_it_was_counted(platform: Platform, shell: Sh
     assert "is done. 4 done and 0 refused of 4." in shell.run("bulk", "cancel", search, "--yes")
     assert platform.active() == 0
     acts = [json.loads(line)["state"] for line in shell.run("bulk", "list", "--json").splitlines()]
-    assert acts == ["done", "frozen", "frozen"]
-    assert "is stopped" in shell.run("bulk", "stop", chosen["id"])
-    assert "Nothing that matches" in shell.start("bulk", "cancel", search).communicate(timeout=60)[1]
+    assert acts == [
+        "done",
+        "stopped",
+        "stopped",
+        "stopped",
+    ]  # nothing that was only looked at waits to be run
+    assert "No job matches" in shell.start("bulk", "cancel", search).communicate(timeout=60)[1]
+    assert shell.run("bulk", "cancel", "tag:crowd", "--dry-run") == ""
+    assert json.loads(shell.run("bulk", "cancel", search, "--dry-run", "--json"))["total"] == 0
     assert "scope admin" in shell.start("bulk", "release", "tag:crowd").communicate(timeout=60)[1]
 
 
@@ -498,7 +505,11 @@ def test_an_act_whose_first_jobs_fail_again_halts_and_says_how_to_go_on(
     with Client(url=platform.url, key=platform.keys[TENANTS[1]], patience_s=120) as client:
         for number in range(4):
             prompt = f"{number} " + "word " * 40_000  # more than the model's context
-            assert client.run("chat", {"prompt": prompt}, tags=["endless"]).status == "failed"
+            failed = client.run("chat", {"prompt": prompt}, tags=["endless"])
+            assert failed.status == "failed"
+    explained = shell.run("explain", failed.id)
+    assert str((failed.error or {})["message"]) in explained
+    assert f"`sightline jobs show {failed.id}`" in explained
     run = shell.start("bulk", "retry", "tag:endless", "--yes")
     out, err = run.communicate(timeout=240)
     assert run.returncode == 1

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from sightline.cli.exit_codes import Failed
+from sightline.cli.job_result import judge, show
 from sightline.cli.jobs import _print
 from sightline.cli.result_text import result_text
-from sightline.client import Job
+from sightline.cli.tail import Terminal
+from sightline.client import Event, Job
 
 
 def shown(kind: str, output: dict[str, Any] | None, status: str = "succeeded", error: Any = None) -> str:
@@ -45,6 +48,44 @@ def test_a_job_without_output_says_why() -> None:
         shown("ocr", None, "failed", {"code": "x", "message": "The image is gone."})
         == "failed: The image is gone."
     )
+
+
+@pytest.mark.parametrize(("finish", "words"), [("length", "token limit"), ("repetition", "loop")])
+def test_an_incomplete_job_says_what_ended_it(
+    finish: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = {"choices": [{"message": {"content": "Gate"}}]}
+    job = Job(
+        id="job_1",
+        kind="chat",
+        status="incomplete",
+        output=output,
+        error=None,
+        document={"finish_reason": finish},
+    )
+    with pytest.raises(Failed, match=rf"job_1 is incomplete, .*{words}"):
+        judge([job])
+    show(job, as_json=False, name="a.png")
+    assert words in capsys.readouterr().out
+
+
+def test_a_failed_attempt_makes_void_only_what_was_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    reset = Event(number=2, type="output.reset", data={"reason": "attempt_failed"})
+    terminal = Terminal()
+    terminal.show(reset)
+    assert "void" not in capsys.readouterr().err
+    terminal.show(Event(number=3, type="output.delta", data={"index": 0, "text": "Gate"}))
+    terminal.show(reset)
+    assert "void" in capsys.readouterr().err
+
+
+def test_what_was_followed_ends_with_its_error_once(capsys: pytest.CaptureFixture[str]) -> None:
+    error = {"code": "x", "message": "The image is gone."}
+    Terminal().show(Event(number=4, type="job.failed", data={"status": "failed", "error": error}))
+    assert "gone" not in capsys.readouterr().err
+    failed = Job(id="job_1", kind="ocr", status="failed", output=None, error=error, document={})
+    with pytest.raises(Failed, match="job_1 is failed: The image is gone"):
+        judge([failed], untold=True)
 
 
 def test_a_list_of_jobs_says_who_answered_and_which_error_ended_it_where_there_is_any(

@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 import pytest
 
 from sightline import client as package
-from sightline.client import AsyncClient, Client, ClientError, Conflict, Refused, TooMany, Unreachable
+from sightline.client import (
+    AsyncClient,
+    Client,
+    ClientError,
+    Conflict,
+    FieldProblem,
+    Refused,
+    TooMany,
+    Unreachable,
+)
 from sightline.client.sse import Parser
 from sightline.client.wire import Answer, seconds_to_wait
 
@@ -438,3 +447,12 @@ def test_retry_after_is_a_number_or_a_date(text: str | None, least: float | None
 
 def test_the_package_is_typed_for_others() -> None:
     assert (Path(package.__file__).parents[1] / "py.typed").exists()
+
+
+def test_a_refusal_says_each_thing_once() -> None:
+    field = FieldProblem(pointer="/model", detail="There is no model tag 'nope'.")
+    other = FieldProblem(pointer="/kind", detail="Field required.")
+    said = str(
+        Refused(status=422, code="invalid_input", detail=f"/model: {field.detail}", errors=[field, other])
+    )
+    assert said == "/model: There is no model tag 'nope'. (invalid_input, HTTP 422)\n  /kind: Field required."

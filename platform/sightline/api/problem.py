@@ -21,6 +21,7 @@ TITLES = {
     "conflict": "The job's state does not allow this",
     "context_too_long": "The input is longer than the model's context",
     "deadline_unreachable": "The deadline cannot be met",
+    "nothing_matches": "There is nothing to act on",
     "idempotency_in_progress": "The first request with this key is still being accepted",
     "idempotency_mismatch": "The idempotency key was used with another body",
     "internal_error": "Something went wrong here",

@@ -39,20 +39,24 @@ def _add(action: str, help: str) -> None:
     @bulk.command(action, help=help)
     @click.argument("search")
     @click.option("--reason", default="", help="For the audit's record.")
-    @click.option("--dry-run", is_flag=True, help="Choose and count only; `sightline bulk run ID` does it.")
+    @click.option("--dry-run", is_flag=True, help="Choose and count only: nothing is done or kept.")
     @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
     @json_option
     def act(search: str, reason: str, dry_run: bool, yes: bool, as_json: bool) -> None:
         from sightline.cli.connection import LONG_PATIENCE_S, connected
 
         with connected(patience_s=LONG_PATIENCE_S) as client:
-            chosen = client.bulk.freeze(action, search, reason=reason)
             if dry_run:
-                _show(chosen, as_json=as_json)
+                _try(client, action, search, as_json=as_json)
                 return
+            chosen = client.bulk.freeze(action, search, reason=reason)
             click.echo(_counted(chosen), err=True)
             if not yes:
-                click.confirm(f"{action.capitalize()} {_jobs(chosen.total)}?", abort=True, err=True)
+                try:
+                    click.confirm(f"{action.capitalize()} {_jobs(chosen.total)}?", abort=True, err=True)
+                except click.Abort:
+                    client.bulk.stop(chosen.id)  # what nobody agreed to must not wait for somebody to run it
+                    raise
             _run(client, chosen.id, as_json=as_json)
 
 
@@ -120,6 +124,26 @@ def stop(bulk_id: str, as_json: bool) -> None:
         _show(client.bulk.stop(bulk_id), as_json=as_json)
 
 
+def _try(client: Client, action: str, search: str, *, as_json: bool) -> None:
+    """Show what an act would be about, and stop it, so that nobody runs it later."""
+    from sightline.client import InvalidRequest
+
+    try:
+        chosen = client.bulk.stop(client.bulk.freeze(action, search, reason="dry run").id)
+    except InvalidRequest as error:
+        if error.code != "nothing_matches":
+            raise
+        click.echo(error.detail, err=True)
+        if as_json:
+            click.echo(json.dumps({"action": action, "search": search, "total": 0}))
+        return
+    if as_json:
+        click.echo(json.dumps(chosen.document, ensure_ascii=False))
+        return
+    click.echo(_counted(chosen))
+    click.echo(f"Nothing was done. Without --dry-run the command asks whether to {action} them.")
+
+
 def _run(client: Client, bulk_id: str, *, as_json: bool) -> None:
     """Start it and follow it to its end. Raises Failed, Interrupted."""
     act = client.bulk.run(bulk_id)
@@ -153,7 +177,8 @@ def _show(act: BulkAct, *, as_json: bool) -> None:
     progress = "" if act.state == "frozen" else f" {act.done} done and {act.failed} refused of {act.total}."
     click.echo(f"{act.id} ({act.action}) is {act.state}.{progress}")
     if act.state == "frozen":
-        click.echo(f"{_counted(act)}\n`sightline bulk run {act.id}` does it.")
+        click.echo(f"Its jobs are chosen and counted, nothing is done yet: {_counted(act)}")
+        click.echo(f"`sightline bulk run {act.id}` does it, `sightline bulk stop {act.id}` gives it up.")
     elif act.detail:
         click.echo(act.detail)
 

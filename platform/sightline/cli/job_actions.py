@@ -109,15 +109,22 @@ def replay(job_id: str, model: str | None, params: tuple[str, ...], as_json: boo
 @job_argument()
 @json_option
 def explain(job_id: str, as_json: bool) -> None:
-    """Why a job waits: its place, who is ahead, when its turn comes, what blocks it."""
+    """Why a job waits: its place, who is ahead, when its turn comes, what blocks it; or why it did not succeed."""
     from sightline.cli.connection import connected
+    from sightline.cli.result_text import why
+    from sightline.client.values import ENDED
 
     with connected() as client:
         found = client.explain(job_id)
+        job = client.job(job_id) if found.status in ENDED and not as_json else None
     if as_json:
         click.echo(json.dumps(found.document, ensure_ascii=False))
         return
     click.echo(f"{found.id} is {found.status}. {found.detail}")
+    if job is not None:
+        if reason := why(job):
+            click.echo(f"Why: {reason}")
+        click.echo(f"`sightline jobs show {found.id}` shows its runs and its result.")
     if found.position is not None:
         click.echo(f"It is number {found.position} in {found.document.get('queue')}.")
     if found.eta_ms is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sightline.cli.exit_codes import TIME_IS_UP, Failed
-from sightline.cli.result_text import result_text
+from sightline.cli.result_text import result_text, why
 
 if TYPE_CHECKING:
     from sightline.client import Job
@@ -21,12 +21,21 @@ def shown(job: "Job", *, as_json: bool) -> str:
 def show(job: "Job", *, as_json: bool, name: str = "") -> None:
     """Print a job; with a `name` under a heading, as one of several."""
     if name and not as_json:
-        click.secho(f"{name} · {job.id} · {job.status}", bold=True)
+        click.secho(f"{name} · {job.id} · {with_reason(job)}", bold=True)
     click.echo(shown(job, as_json=as_json))
 
 
-def judge(jobs: Iterable["Job"]) -> None:
-    """Nothing when all succeeded; otherwise ends the command with what did not, and the exit code for it."""
+def with_reason(job: "Job") -> str:
+    """A job's status, with why it is incomplete: its output does not tell."""
+    reason = why(job) if job.status == "incomplete" else ""
+    return f"{job.status}, {reason}" if reason else job.status
+
+
+def judge(jobs: Iterable["Job"], *, untold: bool = False) -> None:
+    """Nothing when all succeeded; otherwise ends the command with what did not, and the exit code for it.
+
+    `untold`: nothing has shown yet why a job failed.
+    """
     jobs = list(jobs)
     waiting = [job for job in jobs if not job.ended]
     if waiting:
@@ -35,11 +44,11 @@ def judge(jobs: Iterable["Job"]) -> None:
         )
     bad = [job for job in jobs if not job.succeeded]
     if bad:
-        raise Failed(
-            f"{bad[0].id} is {bad[0].status}."
-            if len(jobs) == 1
-            else f"{len(bad)} of {len(jobs)} jobs did not succeed."
-        )
+        if len(jobs) > 1:
+            raise Failed(f"{len(bad)} of {len(jobs)} jobs did not succeed.")
+        if untold and bad[0].status != "incomplete" and (reason := why(bad[0])):
+            raise Failed(f"{bad[0].id} is {bad[0].status}: {reason}")
+        raise Failed(f"{bad[0].id} is {with_reason(bad[0])}.")
 
 
 def _which(jobs: list["Job"]) -> str:

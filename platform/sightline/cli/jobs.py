@@ -130,6 +130,7 @@ def _print(found: "list[Job]") -> None:
 def show(job_id: str, as_json: bool) -> None:
     """Show a job with its result."""
     from sightline.cli.connection import connected
+    from sightline.cli.job_result import with_reason
     from sightline.cli.result_text import result_text
 
     with connected() as client:
@@ -138,7 +139,7 @@ def show(job_id: str, as_json: bool) -> None:
         click.echo(json.dumps(job.document, indent=2, ensure_ascii=False))
         return
     facts = job.document
-    click.echo(f"{job.id}  {job.kind} on {facts.get('model')}  {click.style(job.status, bold=True)}")
+    click.echo(f"{job.id}  {job.kind} on {facts.get('model')}  {click.style(with_reason(job), bold=True)}")
     for attempt in facts.get("attempts") or []:
         click.echo(f"  run {attempt.get('run')}: {attempt.get('outcome')}  {_error(attempt)}".rstrip())
     if timings := facts.get("timings_ms"):

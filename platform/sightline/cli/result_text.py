@@ -6,11 +6,25 @@ if TYPE_CHECKING:
     from sightline.client import Job
 
 
+FINISHES = {
+    "length": "cut off at the token limit",
+    "repetition": "stopped because the model fell into a loop",
+}
+"""Why an output is no whole one, by the reason at which the engine stopped."""
+
+
+def why(job: "Job") -> str:
+    """Why an ended job did not succeed, in a few words; empty where there is nothing to tell."""
+    error, reason = job.error or {}, str(job.document.get("finish_reason") or "")
+    if job.status == "incomplete":
+        return FINISHES.get(reason, reason)
+    return str(error.get("message") or error.get("code") or "")
+
+
 def result_text(job: "Job") -> str:
     """The text that was read, the action to take, or the answer; for a job without output why it ended."""
     if job.output is None:
-        error = job.error or {}
-        return f"{job.status}: {error.get('message') or error.get('code') or 'no output'}"
+        return f"{job.status}: {why(job) or 'no output'}"
     read = {"ocr": _ocr, "gui": _gui, "chat": _chat}.get(job.kind)
     return read(job.output) if read else str(job.output)
 

@@ -179,7 +179,7 @@ def _one(kind: str, asked: Asked, *, envelope: dict[str, Any], manner: "Manner",
             ) from None
     if not follow and (job.ended or manner.as_json):
         show(job, as_json=manner.as_json)
-    judge([job])
+    judge([job], untold=follow)
 
 
 def _fields(text: str) -> Any:

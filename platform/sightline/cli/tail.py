@@ -30,12 +30,12 @@ def tail(job_id: str, after: int, as_json: bool) -> None:
     from sightline.cli.job_result import judge
 
     with connected(patience_s=LONG_PATIENCE_S) as client:
-        judge([follow(client, job_id, after=after, as_json=as_json)])
+        judge([follow(client, job_id, after=after, as_json=as_json)], untold=True)
 
 
 def follow(client: "Client", job_id: str, *, after: int = 0, as_json: bool = False) -> "Job":
     """Show a job's events to its end; the ended job."""
-    terminal = Terminal()
+    terminal = Terminal(goes_on=after > 0)
     for event in client.events(job_id, after=after):
         if as_json:
             line = {"id": event.number, "event": event.type, "data": event.data}
@@ -56,7 +56,10 @@ def _brief(item: dict[str, Any]) -> str:
 class Terminal:
     """Text on standard output, everything else on standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, goes_on: bool = False) -> None:
+        """`goes_on`: an earlier one has shown what came before."""
+        self._stands = goes_on
+        """Something stands above that can become void."""
         self._index: int | None = None
         """The call whose text the line is of: a page of ocr is one."""
         self._in_line = False
@@ -69,8 +72,9 @@ class Terminal:
             case "output.delta":
                 self._text(data)
             case "output.reset":
-                self._say(_RESETS.get(str(data.get("reason")), "what stands above is void"))
-                self.complete = False
+                if self._stands:
+                    self._say(_RESETS.get(str(data.get("reason")), "what stands above is void"))
+                self._stands = self.complete = False
                 self._whole(data)
             case "job.queued":
                 place = (data.get("queue") or {}).get("position")
@@ -84,6 +88,7 @@ class Terminal:
                 verb = "fetched" if data.get("phase") == "prepare" else "done"
                 self._say(f"{unit} {done} of {total} {verb}")
             case "output.item":
+                self._stands = True
                 if data.get("type") != "page":  # a page's text stands above already
                     self._say(f"{data.get('type')}: {_brief(data.get('item') or {})}")
             case _ if event.terminal:
@@ -103,17 +108,13 @@ class Terminal:
             self._text({"index": index, "text": text})
 
     def _end(self, data: dict[str, Any]) -> None:
+        """Without the reason of an end that is no success: the command ends with it."""
         total = (data.get("timings_ms") or {}).get("total")
-        error = (data.get("error") or {}).get("message")
-        self._say(
-            str(data.get("status"))
-            + (f" in {total:.0f} ms" if total is not None else "")
-            + (f": {error}" if error else "")
-        )
+        self._say(str(data.get("status")) + (f" in {total:.0f} ms" if total is not None else ""))
 
     def _write(self, text: str) -> None:
         if text:
-            self.complete = True
+            self._stands = self.complete = True
             click.echo(text, nl=False)
             self._in_line = not text.endswith("\n")
 

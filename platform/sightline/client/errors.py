@@ -56,7 +56,10 @@ class Refused(ClientError):
         self.status, self.code, self.detail, self.title = status, code, detail, title
         self.retryable, self.errors, self.trace_id = retryable, tuple(errors), trace_id
         self.retry_after_s = retry_after_s
-        fields = "".join(f"\n  {error.pointer}: {error.detail}" for error in self.errors)
+        # A detail often is its one field's already.
+        fields = "".join(
+            f"\n  {error.pointer}: {error.detail}" for error in self.errors if error.detail not in detail
+        )
         super().__init__(f"{detail} ({code}, HTTP {status}){fields}")
 
 

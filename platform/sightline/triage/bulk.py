@@ -68,11 +68,19 @@ def freeze(
         )
         bulk.total = _choose(bulk, jobs)
         if not bulk.total:
-            raise InvalidInput(f"Nothing that matches can be {verb.done}.")
+            raise _nothing(search, tenant_id, verb)
         bulk.summary = _summary(bulk)
         bulk.save(update_fields=["total", "summary"])
     bulk.refresh_from_db()
     return bulk
+
+
+def _nothing(search: str, tenant_id: UUID | None, verb: Verb) -> InvalidInput:
+    found = Job.objects.filter(searching.condition(search), erased_at=None).order_by()
+    if tenant_id is not None:
+        found = found.filter(tenant_id=tenant_id)
+    detail = f"No job that matches can be {verb.done}." if found.exists() else "No job matches this search."
+    return InvalidInput(detail, code="nothing_matches")
 
 
 def _choose(bulk: Bulk, jobs: QuerySet[Job]) -> int:

@@ -52,13 +52,20 @@ def test_a_selection_is_chosen_then_run_then_listed(api: Api, failed: list[str])
     "asked",
     [
         {"action": "retry", "search": "stauts:failed"},
-        {"action": "retry", "search": "kind:gui"},
         {"action": "retry", "search": ""},
         {"action": "burn", "search": "status:failed"},
     ],
 )
 def test_what_cannot_be_meant_is_refused(api: Api, failed: list[str], asked: dict[str, str]) -> None:
     problem(api.post(BULK, asked), 422, "invalid_input")
+
+
+def test_a_search_with_nothing_to_act_on_is_refused_by_what_there_is(api: Api, failed: list[str]) -> None:
+    asked = {"action": "retry", "search": "kind:gui"}
+    assert problem(api.post(BULK, asked), 422, "nothing_matches")["detail"] == "No job matches this search."
+    asked = {"action": "cancel", "search": "status:failed"}
+    found = problem(api.post(BULK, asked), 422, "nothing_matches")
+    assert found["detail"] == "No job that matches can be cancelled."
 
 
 def test_another_tenant_neither_sees_nor_touches_it(api: Api, failed: list[str]) -> None:
@@ -71,7 +78,8 @@ def test_another_tenant_neither_sees_nor_touches_it(api: Api, failed: list[str])
         other.post(f"{path}/stop"),
     ):
         problem(answer, 404, "not_found")
-    problem(other.post(BULK, {"action": "retry", "search": "status:failed"}), 422, "invalid_input")
+    found = problem(other.post(BULK, {"action": "retry", "search": "status:failed"}), 422, "nothing_matches")
+    assert found["detail"] == "No job matches this search."
 
 
 def test_setting_many_jobs_aside_and_taking_them_back_needs_the_scope_of_one(

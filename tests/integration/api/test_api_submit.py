@@ -103,7 +103,9 @@ def test_quarantined_media_are_refused(api: Api) -> None:
 
 def test_an_unknown_model_names_the_tags(api: Api) -> None:
     found = problem(api.post(JOBS, {**CHAT, "model": "nope"}), 422, "invalid_input")
-    assert found["errors"] == [{"pointer": "/model", "detail": "There are the model tags default."}]
+    assert found["errors"] == [
+        {"pointer": "/model", "detail": "There is no model tag 'nope'; there are default."}
+    ]
 
 
 def test_a_deadline_that_cannot_be_met_is_refused(api: Api) -> None:

@@ -33,6 +33,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "too_many_images",
         "context_too_long",
         "deadline_unreachable",
+        "nothing_matches",
         "poisoned_input",
         "idempotency_mismatch",
     ),

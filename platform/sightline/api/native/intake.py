@@ -198,7 +198,7 @@ def _model(tag: str | None) -> str:
     if tag is None:
         return settings.DEFAULT_MODEL
     if tag not in settings.MODELS:
-        detail = "There are the model tags " + ", ".join(settings.MODELS) + "."
+        detail = f"There is no model tag {tag[:60]!r}; there are " + ", ".join(settings.MODELS) + "."
         raise InvalidInput(f"/model: {detail}", errors=[FieldError(pointer="/model", detail=detail)])
     return tag
 
