@@ -145,8 +145,8 @@ def test_a_job_that_kills_vllm_is_quarantined_and_the_innocent_succeed(platform:
     client = platform.client()
     restarts = platform.groups()["gpu0"]["restarts"]
     image = {"data": data_uri(picture(0xBAD))}
-    innocent = [_running(platform, client, words=200)]
-    guilty = client.submit(_long_job(words=200, images=[image]))
+    innocent = [_running(platform, client, words=300)]
+    guilty = client.submit(_long_job(words=450, images=[image]))
     platform.guilty.add(guilty)
     poison = _Poison(platform, guilty)
     poison.start()
