@@ -8,6 +8,7 @@ TOGETHER = (
     "tests/acceptance/test_vllm",  # one engine for all
     "tests/acceptance/",  # one platform on vLLM after the other: each takes 3 GB of memory and a core
     "tests/integration/v1/",  # one platform for all
+    "tests/integration/cli/",  # likewise
 )
 """Tests whose files begin so share more than a file's fixtures."""
 APART = ("tests/faults/test_faults_every_line.py",)
